@@ -1,0 +1,79 @@
+"""What is at the client: assets.jsonl."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from mspctl.records.base import Record
+
+
+class Value(Record):
+    """One field of a profile, and how it was reached."""
+
+    value: str
+    confidence: Annotated[float, Meta(ge=0, le=1)]
+    probe: str  # which probe saw it, or "override"
+    rule: str  # which rule concluded it
+    evidence: str  # the raw text it was concluded from, bounded
+    since: datetime  # first seen so; not the latest look, which would change with every scan
+
+
+class IdentityKind(StrEnum):
+    """What tells one machine from another, strongest first."""
+
+    SERIAL = "serial"  # vendor + serial number
+    SYSTEM_UUID = "system_uuid"
+    SSH_HOST_KEY = "ssh_host_key"
+    TLS_KEY = "tls_key"
+    SNMP_ENGINE = "snmp_engine"
+    NETBIOS = "netbios"
+    MAC = "mac"
+    HOSTNAME = "hostname"
+    ADDRESS = "address"
+
+
+class Identity(Record, order=True):
+    """One mark of one machine."""
+
+    kind: IdentityKind
+    value: str
+
+
+class Service(Record, order=True):
+    """An open port and what listens there."""
+
+    port: int
+    protocol: str = "tcp"
+    name: str = ""  # ssh, https, …
+    product: str = ""  # what it says of itself
+
+
+class Asset(Record, tag="asset", tag_field="record"):
+    """One machine or device of the client's."""
+
+    id: str  # stable across scans, renames and address changes
+    name: str  # safe for files and Ansible; unique within the client
+    site: str
+    network: str  # name of the network its first address lies in
+    addresses: tuple[str, ...]  # the one to use first
+    profile: dict[str, Value] = field(default_factory=dict)  # kind, role, os, os_version, vendor, hostname, …
+    services: tuple[Service, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    merged_because: tuple[str, ...] = ()  # one reason per merge of addresses
+    first_seen: str = ""  # scan
+    gone_since: str = ""  # the first complete scan that did not see it any more
+
+    def get(self, name: str) -> str:
+        """Return the profile's value of `name`, "" where unknown."""
+        found = self.profile.get(name)
+        return found.value if found else ""
+
+
+class Ambiguous(Record, tag="ambiguous", tag_field="record"):
+    """Evidence that contradicts itself: told to the engineer, never guessed."""
+
+    subject: str  # an asset's name or an address
+    detail: str
+    advice: str

@@ -1,0 +1,37 @@
+"""The base of every record, and the types they share.
+
+Hand-written files are checked against the JSON Schema that these types yield; a `format` named here has
+its checker in mspctl/handwritten.py.
+"""
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Data only: frozen, unknown keys refused, defaults left out of files."""
+
+
+Name = Annotated[
+    str,
+    Meta(pattern="^[a-z][a-z0-9-]{0,40}$", description="lower-case letters, digits and dashes"),
+]
+Cidr = Annotated[
+    str, Meta(extra_json_schema={"format": "cidr"}, description="a network such as 192.0.2.0/24")
+]
+Address = Annotated[
+    str, Meta(extra_json_schema={"format": "address"}, description="an IP address such as 192.0.2.10")
+]
+Day = Annotated[str, Meta(extra_json_schema={"format": "day"}, description="a date such as 2026-11-20")]
+SecretRef = Annotated[
+    str,
+    Meta(
+        pattern="^vault:[a-z][a-z0-9_]{0,60}$",
+        description="a reference into the vault such as vault:snmp_community, never the secret itself",
+    ),
+]
+Port = Annotated[int, Meta(ge=1, le=65535)]

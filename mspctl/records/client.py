@@ -1,0 +1,119 @@
+"""What the engineer writes down about one client: client.yml and overrides.yml."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from mspctl.records.base import Address, Cidr, Day, Json, Name, Port, Record, SecretRef
+
+Kind = Literal["workstation", "server", "router", "switch", "firewall", "access-point", "printer", "ups"]
+"""What a device is, in the words of the trade; more are added with the rules that recognise them."""
+
+
+class Contact(Record):
+    """A person at the client."""
+
+    name: str
+    role: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+class Authorisation(Record):
+    """Who at the client allowed the scanning of its networks, and when; without it nothing is scanned."""
+
+    by: Annotated[str, Meta(min_length=3)]
+    on: Day
+    reference: str = ""
+
+
+class Connection(Record):
+    """How to log in: set for the client, overridden by its sites, overridden by single assets."""
+
+    user: str | None = None
+    port: Port | None = None
+    key_file: str | None = None  # on the engineer's machine; absent and no `key`: the SSH agent
+    key: SecretRef | None = None
+    password: SecretRef | None = None
+    become_password: SecretRef | None = None
+
+
+class Network(Record):
+    """One network that may be scanned."""
+
+    name: Name
+    cidr: Cidr
+    holds: Kind | None = None  # what a general-purpose computer found here is, where nothing says more
+    exclude: tuple[Address | Cidr, ...] = ()  # never touched
+
+
+class Site(Record):
+    """A place of the client's."""
+
+    name: Name
+    networks: tuple[Network, ...]
+    address: str = ""
+    dns: tuple[Address, ...] = ()  # servers that know the site's reverse names
+    connection: Connection = field(default_factory=Connection)
+
+
+class SnmpAccess(Record):
+    """How devices answer SNMP at this client."""
+
+    communities: tuple[SecretRef, ...] = ()
+
+
+class Discovery(Record):
+    """What a scan does beyond its defaults."""
+
+    extra_ports: tuple[Port, ...] = ()
+    snmp: SnmpAccess = field(default_factory=SnmpAccess)
+    packets_per_second: Annotated[int, Meta(ge=10, le=100_000)] = 5_000
+
+
+class OptIn(Record):
+    """A service the client has chosen, and on what."""
+
+    provider: Name
+    on: tuple[str, ...] = ()  # groups of the inventory, such as server or site_main; none: all managed hosts
+    settings: dict[str, Json] = field(default_factory=dict)
+    secrets: dict[str, SecretRef] = field(default_factory=dict)
+
+
+class Exclusion(Record):
+    """An asset that is left out, and why; it stands in every report until it expires."""
+
+    asset: str  # name, id or address
+    reason: Annotated[str, Meta(min_length=3)]
+    owner: Annotated[str, Meta(min_length=2)]
+    expires: Day
+    services: tuple[str, ...] = ()  # none: all
+
+
+class ClientFile(Record):
+    """client.yml."""
+
+    title: str
+    authorisation: Authorisation
+    sites: Annotated[tuple[Site, ...], Meta(min_length=1)]
+    contacts: tuple[Contact, ...] = ()
+    discovery: Discovery = field(default_factory=Discovery)
+    connection: Connection = field(default_factory=Connection)
+    services: dict[str, OptIn] = field(default_factory=dict)
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+class Override(Record):
+    """What the engineer knows better than the scan about one asset; it survives every rescan."""
+
+    asset: str  # id, so that it survives a change of name or address
+    note: str = ""
+    values: dict[str, str] = field(default_factory=dict)  # name, kind, role, os, vendor, model, ...
+    connection: Connection = field(default_factory=Connection)
+    trusted_host_key: str | None = None  # "ssh-ed25519 AAAA…": accepted by the engineer in place of the pin
+
+
+class OverridesFile(Record):
+    """overrides.yml."""
+
+    assets: tuple[Override, ...] = ()

@@ -1,0 +1,38 @@
+"""What was proved: evidence.jsonl. Measured numbers that differ at every look stay in the run's record."""
+
+from enum import StrEnum
+
+from mspctl.records.base import Record
+
+
+class CoverageState(StrEnum):
+    """A host under a service."""
+
+    COVERED = "covered"
+    MISSING = "missing"  # should have it, has it not
+    FAILING = "failing"  # has it, and a proof fails
+    EXCLUDED = "excluded"  # with a reason
+    UNKNOWN = "unknown"  # could not be asked
+
+
+class Proof(Record):
+    """One question and its answer."""
+
+    check: str
+    title: str
+    source: str  # host | console
+    ok: bool
+    optional: bool = False
+    detail: str = ""  # only where it failed
+
+
+class Coverage(Record):
+    """One asset under one service."""
+
+    asset: str  # name
+    service: str
+    state: CoverageState
+    provider: str = ""
+    reason: str = ""
+    proofs: tuple[Proof, ...] = ()
+    since: str = ""  # the run that first saw this state with these proofs

@@ -1,0 +1,40 @@
+"""What a scan saw: observations/<scan>.jsonl, append-only."""
+
+from datetime import datetime
+
+from msgspec import field
+
+from mspctl.records.base import Json, Record
+
+
+class ScanStarted(Record, tag="scan", tag_field="record"):
+    """The first line of a log: what was asked for."""
+
+    scan: str  # UTC, such as 20261121T093000Z; names sort by time
+    started_at: datetime
+    networks: tuple[str, ...]  # CIDR
+    ports: tuple[int, ...]
+    excluded: tuple[str, ...] = ()  # addresses or networks that were not touched
+
+
+class Observation(Record, tag="seen", tag_field="record"):
+    """One answer of one address to one probe, raw: classification can be run again on it, offline."""
+
+    scan: str
+    address: str
+    probe: str  # the module under mspctl/discovery/probes that saw and reads it
+    at: datetime
+    port: int | None = None
+    raw: dict[str, Json] = field(default_factory=dict)  # the probe says what; hostile text, bounded in size
+
+
+class ScanEnded(Record, tag="end", tag_field="record"):
+    """The last line of a log; a log without it was killed and still holds what was found."""
+
+    scan: str
+    ended_at: datetime
+    addresses_probed: int
+    interrupted: bool = False
+
+
+ScanRecord = ScanStarted | Observation | ScanEnded

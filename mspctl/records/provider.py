@@ -1,0 +1,7 @@
+"""A vendor's product as data: data/providers/<capability>/<name>.yml."""
+
+from mspctl.records.base import Record
+
+
+class Provider(Record):
+    """Placeholder."""

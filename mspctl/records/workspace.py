@@ -1,0 +1,37 @@
+"""What the provider writes down about itself: mspctl.yml."""
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from mspctl.records.base import Record, SecretRef
+from mspctl.records.client import Contact, OptIn
+
+
+class Console(Record):
+    """A server of the provider's that knows which agents check in."""
+
+    url: Annotated[str, Meta(pattern="^https?://", description="https://…")]
+    user: str | None = None
+    password: SecretRef | None = None
+    token: SecretRef | None = None
+    ca_file: str | None = None  # relative to the workspace; the system's authorities when absent
+
+
+class Rollout(Record):
+    """How wide a change opens up."""
+
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.34  # of the hosts left after the pilots, the second wave
+    failure_budget: Annotated[float, Meta(ge=0, lt=1)] = 0.2  # of a wave's hosts; more, and the run stops
+    forks: Annotated[int, Meta(ge=1, le=200)] = 10
+
+
+class WorkspaceFile(Record):
+    """mspctl.yml."""
+
+    provider: str
+    team: tuple[Contact, ...] = ()
+    vault_password_file: str | None = None  # on the engineer's machine
+    services: dict[str, OptIn] = field(default_factory=dict)  # defaults under every client's own choice
+    consoles: dict[str, Console] = field(default_factory=dict)
+    rollout: Rollout = field(default_factory=Rollout)
