@@ -9,7 +9,7 @@ from msgspec import Meta, field
 from mspctl.records.base import Record
 
 
-class Value(Record):
+class Value(Record, frozen=True, kw_only=True):
     """One field of a profile, and how it was reached."""
 
     value: str
@@ -34,14 +34,14 @@ class IdentityKind(StrEnum):
     ADDRESS = "address"
 
 
-class Identity(Record, order=True):
+class Identity(Record, frozen=True, kw_only=True, order=True):
     """One mark of one machine."""
 
     kind: IdentityKind
     value: str
 
 
-class Service(Record, order=True):
+class Service(Record, frozen=True, kw_only=True, order=True):
     """An open port and what listens there."""
 
     port: int
@@ -50,7 +50,7 @@ class Service(Record, order=True):
     product: str = ""  # what it says of itself
 
 
-class Asset(Record, tag="asset", tag_field="record"):
+class Asset(Record, frozen=True, kw_only=True, tag="asset", tag_field="record"):
     """One machine or device of the client's."""
 
     id: str  # stable across scans, renames and address changes
@@ -71,7 +71,7 @@ class Asset(Record, tag="asset", tag_field="record"):
         return found.value if found else ""
 
 
-class Ambiguous(Record, tag="ambiguous", tag_field="record"):
+class Ambiguous(Record, frozen=True, kw_only=True, tag="ambiguous", tag_field="record"):
     """Evidence that contradicts itself: told to the engineer, never guessed."""
 
     subject: str  # an asset's name or an address

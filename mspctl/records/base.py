@@ -4,16 +4,23 @@ Hand-written files are checked against the JSON Schema that these types yield; a
 its checker in mspctl/handwritten.py.
 """
 
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+else:
+    Json = Any  # msgspec knows no recursive unions
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Data only: frozen, unknown keys refused, defaults left out of files."""
+    """Data only: frozen, unknown keys refused, defaults left out of files.
+
+    Subclasses say `frozen=True, kw_only=True` again: the first for mypy, the second because msgspec does
+    not inherit it.
+    """
 
 
 Name = Annotated[

@@ -10,7 +10,7 @@ Kind = Literal["workstation", "server", "router", "switch", "firewall", "access-
 """What a device is, in the words of the trade; more are added with the rules that recognise them."""
 
 
-class Contact(Record):
+class Contact(Record, frozen=True, kw_only=True):
     """A person at the client."""
 
     name: str
@@ -19,7 +19,7 @@ class Contact(Record):
     phone: str = ""
 
 
-class Authorisation(Record):
+class Authorisation(Record, frozen=True, kw_only=True):
     """Who at the client allowed the scanning of its networks, and when; without it nothing is scanned."""
 
     by: Annotated[str, Meta(min_length=3)]
@@ -27,7 +27,7 @@ class Authorisation(Record):
     reference: str = ""
 
 
-class Connection(Record):
+class Connection(Record, frozen=True, kw_only=True):
     """How to log in: set for the client, overridden by its sites, overridden by single assets."""
 
     user: str | None = None
@@ -38,7 +38,7 @@ class Connection(Record):
     become_password: SecretRef | None = None
 
 
-class Network(Record):
+class Network(Record, frozen=True, kw_only=True):
     """One network that may be scanned."""
 
     name: Name
@@ -47,7 +47,7 @@ class Network(Record):
     exclude: tuple[Address | Cidr, ...] = ()  # never touched
 
 
-class Site(Record):
+class Site(Record, frozen=True, kw_only=True):
     """A place of the client's."""
 
     name: Name
@@ -57,13 +57,13 @@ class Site(Record):
     connection: Connection = field(default_factory=Connection)
 
 
-class SnmpAccess(Record):
+class SnmpAccess(Record, frozen=True, kw_only=True):
     """How devices answer SNMP at this client."""
 
     communities: tuple[SecretRef, ...] = ()
 
 
-class Discovery(Record):
+class Discovery(Record, frozen=True, kw_only=True):
     """What a scan does beyond its defaults."""
 
     extra_ports: tuple[Port, ...] = ()
@@ -71,7 +71,7 @@ class Discovery(Record):
     packets_per_second: Annotated[int, Meta(ge=10, le=100_000)] = 5_000
 
 
-class OptIn(Record):
+class OptIn(Record, frozen=True, kw_only=True):
     """A service the client has chosen, and on what."""
 
     provider: Name
@@ -80,7 +80,7 @@ class OptIn(Record):
     secrets: dict[str, SecretRef] = field(default_factory=dict)
 
 
-class Exclusion(Record):
+class Exclusion(Record, frozen=True, kw_only=True):
     """An asset that is left out, and why; it stands in every report until it expires."""
 
     asset: str  # name, id or address
@@ -90,7 +90,7 @@ class Exclusion(Record):
     services: tuple[str, ...] = ()  # none: all
 
 
-class ClientFile(Record):
+class ClientFile(Record, frozen=True, kw_only=True):
     """client.yml."""
 
     title: str
@@ -103,7 +103,7 @@ class ClientFile(Record):
     exclusions: tuple[Exclusion, ...] = ()
 
 
-class Override(Record):
+class Override(Record, frozen=True, kw_only=True):
     """What the engineer knows better than the scan about one asset; it survives every rescan."""
 
     asset: str  # id, so that it survives a change of name or address
@@ -113,7 +113,7 @@ class Override(Record):
     trusted_host_key: str | None = None  # "ssh-ed25519 AAAA…": accepted by the engineer in place of the pin
 
 
-class OverridesFile(Record):
+class OverridesFile(Record, frozen=True, kw_only=True):
     """overrides.yml."""
 
     assets: tuple[Override, ...] = ()

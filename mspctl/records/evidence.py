@@ -15,7 +15,7 @@ class CoverageState(StrEnum):
     UNKNOWN = "unknown"  # could not be asked
 
 
-class Proof(Record):
+class Proof(Record, frozen=True, kw_only=True):
     """One question and its answer."""
 
     check: str
@@ -26,7 +26,7 @@ class Proof(Record):
     detail: str = ""  # only where it failed
 
 
-class Coverage(Record):
+class Coverage(Record, frozen=True, kw_only=True):
     """One asset under one service."""
 
     asset: str  # name

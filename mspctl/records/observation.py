@@ -7,7 +7,7 @@ from msgspec import field
 from mspctl.records.base import Json, Record
 
 
-class ScanStarted(Record, tag="scan", tag_field="record"):
+class ScanStarted(Record, frozen=True, kw_only=True, tag="scan", tag_field="record"):
     """The first line of a log: what was asked for."""
 
     scan: str  # UTC, such as 20261121T093000Z; names sort by time
@@ -17,7 +17,7 @@ class ScanStarted(Record, tag="scan", tag_field="record"):
     excluded: tuple[str, ...] = ()  # addresses or networks that were not touched
 
 
-class Observation(Record, tag="seen", tag_field="record"):
+class Observation(Record, frozen=True, kw_only=True, tag="seen", tag_field="record"):
     """One answer of one address to one probe, raw: classification can be run again on it, offline."""
 
     scan: str
@@ -28,7 +28,7 @@ class Observation(Record, tag="seen", tag_field="record"):
     raw: dict[str, Json] = field(default_factory=dict)  # the probe says what; hostile text, bounded in size
 
 
-class ScanEnded(Record, tag="end", tag_field="record"):
+class ScanEnded(Record, frozen=True, kw_only=True, tag="end", tag_field="record"):
     """The last line of a log; a log without it was killed and still holds what was found."""
 
     scan: str

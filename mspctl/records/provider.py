@@ -3,5 +3,5 @@
 from mspctl.records.base import Record
 
 
-class Provider(Record):
+class Provider(Record, frozen=True, kw_only=True):
     """Placeholder."""

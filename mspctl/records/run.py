@@ -18,7 +18,7 @@ class HostStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-class RunStarted(Record, tag="run", tag_field="record"):
+class RunStarted(Record, frozen=True, kw_only=True, tag="run", tag_field="record"):
     """The first line: what was asked for, and the waves it was cut into."""
 
     run: str
@@ -33,7 +33,7 @@ class RunStarted(Record, tag="run", tag_field="record"):
     resumes: str = ""  # the run this one continues
 
 
-class WaveStarted(Record, tag="wave", tag_field="record"):
+class WaveStarted(Record, frozen=True, kw_only=True, tag="wave", tag_field="record"):
     """A wave begins."""
 
     wave: int
@@ -41,7 +41,7 @@ class WaveStarted(Record, tag="wave", tag_field="record"):
     at: datetime
 
 
-class TaskResult(Record, tag="task", tag_field="record"):
+class TaskResult(Record, frozen=True, kw_only=True, tag="task", tag_field="record"):
     """One task on one host."""
 
     wave: int
@@ -55,7 +55,7 @@ class TaskResult(Record, tag="task", tag_field="record"):
     report: dict[str, Json] = field(default_factory=dict)  # what a verify task observed
 
 
-class HostOutcome(Record, tag="host", tag_field="record"):
+class HostOutcome(Record, frozen=True, kw_only=True, tag="host", tag_field="record"):
     """A host is through with its wave."""
 
     wave: int
@@ -67,7 +67,7 @@ class HostOutcome(Record, tag="host", tag_field="record"):
     detail: str = ""
 
 
-class RunEnded(Record, tag="end", tag_field="record"):
+class RunEnded(Record, frozen=True, kw_only=True, tag="end", tag_field="record"):
     """The last line; a run without it was interrupted and can be resumed."""
 
     ended_at: datetime

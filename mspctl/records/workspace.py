@@ -8,7 +8,7 @@ from mspctl.records.base import Record, SecretRef
 from mspctl.records.client import Contact, OptIn
 
 
-class Console(Record):
+class Console(Record, frozen=True, kw_only=True):
     """A server of the provider's that knows which agents check in."""
 
     url: Annotated[str, Meta(pattern="^https?://", description="https://…")]
@@ -18,7 +18,7 @@ class Console(Record):
     ca_file: str | None = None  # relative to the workspace; the system's authorities when absent
 
 
-class Rollout(Record):
+class Rollout(Record, frozen=True, kw_only=True):
     """How wide a change opens up."""
 
     share: Annotated[float, Meta(gt=0, le=1)] = 0.34  # of the hosts left after the pilots, the second wave
@@ -26,7 +26,7 @@ class Rollout(Record):
     forks: Annotated[int, Meta(ge=1, le=200)] = 10
 
 
-class WorkspaceFile(Record):
+class WorkspaceFile(Record, frozen=True, kw_only=True):
     """mspctl.yml."""
 
     provider: str
