@@ -33,6 +33,13 @@ Cidr = Annotated[
 Address = Annotated[
     str, Meta(extra_json_schema={"format": "address"}, description="an IP address such as 192.0.2.10")
 ]
+Span = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"format": "span"},
+        description="an address such as 192.0.2.10 or a network such as 192.0.2.64/26",
+    ),
+]
 Day = Annotated[str, Meta(extra_json_schema={"format": "day"}, description="a date such as 2026-11-20")]
 SecretRef = Annotated[
     str,

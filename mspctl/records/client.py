@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from mspctl.records.base import Address, Cidr, Day, Json, Name, Port, Record, SecretRef
+from mspctl.records.base import Address, Cidr, Day, Json, Name, Port, Record, SecretRef, Span
 
 Kind = Literal["workstation", "server", "router", "switch", "firewall", "access-point", "printer", "ups"]
 """What a device is, in the words of the trade; more are added with the rules that recognise them."""
@@ -23,7 +23,7 @@ class Authorisation(Record, frozen=True, kw_only=True):
     """Who at the client allowed the scanning of its networks, and when; without it nothing is scanned."""
 
     by: Annotated[str, Meta(min_length=3)]
-    on: Day
+    date: Day
     reference: str = ""
 
 
@@ -44,7 +44,7 @@ class Network(Record, frozen=True, kw_only=True):
     name: Name
     cidr: Cidr
     holds: Kind | None = None  # what a general-purpose computer found here is, where nothing says more
-    exclude: tuple[Address | Cidr, ...] = ()  # never touched
+    exclude: tuple[Span, ...] = ()  # never touched
 
 
 class Site(Record, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class OptIn(Record, frozen=True, kw_only=True):
     """A service the client has chosen, and on what."""
 
     provider: Name
-    on: tuple[str, ...] = ()  # groups of the inventory, such as server or site_main; none: all managed hosts
+    groups: tuple[str, ...] = ()  # of the inventory, such as server or site_main; none: all managed hosts
     settings: dict[str, Json] = field(default_factory=dict)
     secrets: dict[str, SecretRef] = field(default_factory=dict)
 

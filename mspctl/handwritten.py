@@ -1,0 +1,249 @@
+"""Reads the YAML that people write, and edits it without disturbing what they wrote.
+
+The record types are the schema: msgspec derives a JSON Schema from them, editors use it, and the same
+schema finds all mistakes of a file at once, each as one line that says where, what and what to write.
+"""
+
+import datetime
+import difflib
+import ipaddress
+import os
+from collections.abc import Callable, Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from mspctl.errors import BadInput
+from mspctl.records import Record
+
+R = TypeVar("R", bound=Record)
+
+MAX_BYTES = 4 * 1024 * 1024
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+def json_schema(kind: type[Record]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a hand-written file, for editors and for the checks here."""
+    schema = msgspec.json.schema(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": kind.__name__, **schema}
+
+
+def read(path: Path, kind: type[R], shown: str | None = None) -> R:
+    """Return the record that `path` holds.
+
+    Raise BadInput with one line per mistake, each beginning with `shown` (the path as the engineer
+    knows it) and the place inside the file.
+    """
+    shown = shown or str(path)
+    return parse(_text(path, shown), kind, shown)
+
+
+def parse(text: str, kind: type[R], shown: str) -> R:
+    """Return the record that the YAML `text` holds. Raise BadInput as `read` does."""
+    data = _load(text, shown)
+    if data is None:
+        data = {}
+    validator = Draft202012Validator(json_schema(kind), format_checker=_FORMATS)
+    lines = [
+        f"{shown}: {line}"
+        for error in sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.absolute_path)))
+        for line in _explain(error)
+    ]
+    if lines:
+        raise BadInput(lines)
+    try:
+        return msgspec.convert(data, kind, strict=True)
+    except msgspec.ValidationError as error:  # what no JSON Schema says; one at a time
+        raise BadInput(f"{shown}: {error}") from error
+
+
+def edit(path: Path, change: Callable[[Any], None], kind: type[Record], shown: str | None = None) -> None:
+    """Apply `change` to the YAML of `path`, keeping comments and order; refuse to write what is wrong.
+
+    `change` takes the parsed mapping and alters it in place. Raise BadInput when the result does not
+    fit `kind`; the file is untouched then.
+    """
+    shown = shown or str(path)
+    yaml = _round_trip()
+    data = yaml.load(_text(path, shown)) if path.exists() else None
+    if data is None:
+        data = yaml.map()
+    change(data)
+    out = StringIO()
+    yaml.dump(data, out)
+    parse(out.getvalue(), kind, shown)
+    write_atomically(path, out.getvalue())
+
+
+def dump(data: Any) -> str:
+    """Return plain data as YAML in the house's layout."""
+    out = StringIO()
+    _round_trip().dump(data, out)
+    return out.getvalue()
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace `path` by `text` so that a killed command leaves either the old or the new file."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return "; did you mean 'x'?" for the known word nearest to `word`, "" where none is near."""
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean '{found[0]}'?" if found else ""
+
+
+class _Constructor(SafeConstructor):
+    """Leaves dates as text: a day that does not exist is a mistake with a place, not a broken file."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInput(f"{shown}: larger than {MAX_BYTES // 1024**2} MiB; this is not a file written by hand")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{shown}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise BadInput(f"{shown}: {error.strerror}") from None
+
+
+def _round_trip() -> YAML:
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 110
+    yaml.preserve_quotes = True
+    return yaml
+
+
+def _load(text: str, shown: str) -> Any:
+    try:
+        reader = YAML(typ="safe", pure=True)
+        reader.Constructor = _Constructor
+        return _plain(reader.load(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
+        problem = " ".join(str(error.problem or error.context or "cannot be read").split())
+        raise BadInput(f"{where}: not YAML: {problem}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise BadInput(f"{shown}: not YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _plain(node: Any) -> Any:
+    """Return YAML data as JSON data: every key is text."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    return node
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    where = _place(error)
+    schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    wanted: Any = error.validator_value
+    instance: Any = error.instance
+    said = schema.get("description", "")
+    advice = f"; write {said}" if said and "\n" not in said else ""
+    shown = _short(instance)
+    match error.validator:
+        case "anyOf":
+            for inner in error.context or ():
+                if inner.validator_value != "null":
+                    yield from _explain(inner)
+        case "additionalProperties":
+            known = sorted(schema.get("properties", {}))
+            for key in sorted(set(instance) - set(known)):
+                yield f"{_join(where, key)}: unknown key{nearest(key, known) or '; known: ' + ', '.join(known)}"
+        case "required":
+            for key in sorted(set(wanted) - set(instance)):
+                yield f"{_join(where, key)}: missing"
+        case "type":
+            yield f"{where}: expected {_TYPES.get(str(wanted), wanted)}, found {shown}{advice}"
+        case "enum":
+            known = [str(value) for value in wanted]
+            hint = nearest(str(error.instance), known)
+            yield f"{where}: unknown value {shown}; one of {', '.join(known)}{hint}"
+        case "format":
+            what = {"cidr": "network", "address": "address", "day": "date", "span": "address or network"}
+            yield f"{where}: not a valid {what.get(str(wanted), wanted)}: {shown}{advice}"
+        case "pattern":
+            yield f"{where}: {shown} does not fit{advice}"
+        case "minItems" | "minLength":
+            yield f"{where}: {shown} is too short{advice}"
+        case _:
+            yield f"{where}: {' '.join(error.message.split())[:200]}{advice}"
+
+
+def _place(error: ValidationError) -> str:
+    place = ""
+    for part in error.absolute_path:
+        place = f"{place}[{part}]" if isinstance(part, int) else _join(place, str(part))
+    return place or "the file"
+
+
+def _join(place: str, key: str) -> str:
+    return f"{place}.{key}" if place and place != "the file" else key
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if value is None:
+        return "nothing"
+    return repr(value if len(str(value)) <= 60 else str(value)[:57] + "...")
+
+
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("cidr", raises=ValueError)
+def _is_cidr(value: object) -> bool:
+    return "/" in str(value) and bool(ipaddress.ip_network(str(value)))
+
+
+@_FORMATS.checks("address", raises=ValueError)
+def _is_address(value: object) -> bool:
+    return bool(ipaddress.ip_address(str(value)))
+
+
+@_FORMATS.checks("span", raises=ValueError)
+def _is_span(value: object) -> bool:
+    return bool(ipaddress.ip_network(str(value)))
+
+
+@_FORMATS.checks("day", raises=ValueError)
+def _is_day(value: object) -> bool:
+    return bool(datetime.date.fromisoformat(str(value)))
