@@ -1,0 +1,139 @@
+"""Read harbour.yml: what the lab builds and what is true of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.errors import LabError
+
+FILE = Path(__file__).with_name("harbour.yml")
+PREFIX = "mspctl-lab-"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One segment; the router is its .1, and podman's own address in it is its .254."""
+
+    name: str
+    cidr: IPv4Network
+
+    @property
+    def podman_name(self) -> str:
+        return PREFIX + self.name
+
+    @property
+    def bridge(self) -> str:
+        # Interface names end at 15 characters.
+        return f"mlab-{self.name}"
+
+    @property
+    def router(self) -> IPv4Address:
+        return self.cidr[1]
+
+    @property
+    def gateway(self) -> IPv4Address:
+        return self.cidr[-2]
+
+
+@dataclass(frozen=True)
+class Host:
+    """One container: where it stands, what it runs, and the truth tests hold findings against."""
+
+    name: str
+    image: str
+    addresses: Mapping[str, IPv4Address]
+    truth: Mapping[str, Any]
+    command: tuple[str, ...] = ()
+
+    @property
+    def container(self) -> str:
+        return PREFIX + self.name
+
+    @property
+    def address(self) -> IPv4Address:
+        return next(iter(self.addresses.values()))
+
+    @property
+    def network(self) -> str:
+        return next(iter(self.addresses))
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it runs one program, as a device does, in place of systemd."""
+        return bool(self.command)
+
+    @property
+    def has_ssh(self) -> bool:
+        return 22 in self.truth["tcp_ports"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image, built from images/<name>/Containerfile on top of its parent."""
+
+    name: str
+    parent: str | None = None
+
+    @property
+    def tag(self) -> str:
+        return f"localhost/{PREFIX}{self.name}"
+
+
+@dataclass(frozen=True)
+class Description:
+    """The whole of harbour.yml."""
+
+    client: str
+    zone: str
+    community: str
+    laptop: IPv4Address
+    networks: tuple[Network, ...]
+    images: tuple[Image, ...]
+    hosts: tuple[Host, ...]
+    prefetch: tuple[str, ...] = field(default=())
+
+    def host(self, name: str) -> Host:
+        """Return a host by name. Raise LabError when there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise LabError(f"no host {name!r} in the lab; there are: {', '.join(host.name for host in self.hosts)}")
+
+    def network(self, name: str) -> Network:
+        """Return a network by name."""
+        return next(network for network in self.networks if network.name == name)
+
+    def image(self, name: str) -> Image:
+        """Return an image by name."""
+        return next(image for image in self.images if image.name == name)
+
+    @property
+    def client_hosts(self) -> tuple[Host, ...]:
+        """The hosts of the client: all but the router, which holds the lab together, and the provider's."""
+        return tuple(host for host in self.hosts if host.network != "provider" and len(host.addresses) == 1)
+
+
+@cache
+def harbour() -> Description:
+    """Return the lab's description."""
+    raw = yaml.safe_load(FILE.read_text())
+    return Description(
+        client=raw["client"],
+        zone=raw["zone"],
+        community=raw["community"],
+        laptop=IPv4Address(raw["laptop"]),
+        networks=tuple(Network(item["name"], IPv4Network(item["cidr"])) for item in raw["networks"]),
+        images=tuple(Image(**item) for item in raw["images"]),
+        hosts=tuple(_host(item) for item in raw["hosts"]),
+        prefetch=tuple(raw["prefetch"]),
+    )
+
+
+def _host(item: Mapping[str, Any]) -> Host:
+    addresses = {network: IPv4Address(address) for network, address in item["addresses"].items()}
+    return Host(item["name"], item["image"], addresses, item["truth"], tuple(item.get("command", ())))

@@ -1,0 +1,85 @@
+"""Build the images: a Debian root from the machine's package sources, and Containerfiles on top."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from tests.lab import machine
+from tests.lab.description import Description, Image
+from tests.lab.podman import exists, inspect, podman
+from tests.lab.process import run
+
+DIRECTORY = Path(__file__).with_name("images")
+DIGEST_LABEL = "mspctl-lab.digest"
+ROOT_IMAGE = "localhost/mspctl-lab-root"
+ROOT_PACKAGES = (
+    "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo", "iproute2",
+    "iputils-ping", "procps", "ca-certificates", "kmod", "lsb-release",
+)  # fmt: skip
+
+
+def build(description: Description, name: str) -> str:
+    """Return the tag of an image after building it, and what it stands on, when that changed."""
+    image = description.image(name)
+    digest = _digest(description, image)
+    if exists("image", image.tag) and _label(image.tag) == digest:
+        return image.tag
+    parent = build(description, image.parent) if image.parent else _root()
+    print(f"image {image.name}: building", flush=True)
+    podman(
+        "build", "--pull=never", "--network=host", "--layers=false",
+        "--label", f"{DIGEST_LABEL}={digest}",
+        "--build-arg", f"PARENT={parent}",
+        "--build-arg", f"PREFETCH={' '.join(description.prefetch)}",
+        "--tag", image.tag, str(DIRECTORY / image.name),
+        timeout_seconds=3600,
+    )  # fmt: skip
+    return image.tag
+
+
+def build_all(description: Description) -> None:
+    """Build every image that is missing or whose sources changed."""
+    for image in description.images:
+        build(description, image.name)
+
+
+def remove_all(description: Description) -> None:
+    """Remove the images, children first."""
+    tags = [image.tag for image in reversed(description.images)] + [ROOT_IMAGE]
+    for tag in tags:
+        if exists("image", tag):
+            podman("image", "rm", "--force", tag)
+    podman("image", "prune", "--force", "--filter", f"label={DIGEST_LABEL}")
+
+
+def _label(tag: str) -> str:
+    labels = inspect("image", tag).get("Labels") or {}
+    return str(labels.get(DIGEST_LABEL, ""))
+
+
+def _digest(description: Description, image: Image) -> str:
+    """Return a digest of all an image is made of, its parent included."""
+    parts = [" ".join(ROOT_PACKAGES), " ".join(description.prefetch)]
+    if image.parent:
+        parts = [_digest(description, description.image(image.parent))]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for file in sorted((DIRECTORY / image.name).rglob("*")):
+        if file.is_file():
+            digest.update(str(file.relative_to(DIRECTORY)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _root() -> str:
+    """Return the tag of the bare Debian 12 root, unpacked with mmdebstrap when it is not there."""
+    wanted = hashlib.sha256(" ".join(ROOT_PACKAGES).encode()).hexdigest()
+    if exists("image", ROOT_IMAGE) and _label(ROOT_IMAGE) == wanted:
+        return ROOT_IMAGE
+    print("image root: unpacking Debian 12", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mspctl-lab-") as scratch:
+        archive = f"{scratch}/root.tar"
+        options = [f"--aptopt={option}" for option in machine.apt_proxy_options()]
+        included = f"--include={','.join(ROOT_PACKAGES)}"
+        unpack = ["mmdebstrap", "--variant=minbase", "--mode=root", included, *options, machine.RELEASE, archive]
+        run([*unpack, "-"], text_input=machine.debian_sources(), timeout_seconds=3600)
+        podman("import", "--change", f"LABEL {DIGEST_LABEL}={wanted}", archive, ROOT_IMAGE)
+    return ROOT_IMAGE
