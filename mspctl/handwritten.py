@@ -60,7 +60,9 @@ def parse(text: str, kind: type[R], shown: str) -> R:
     validator = Draft202012Validator(json_schema(kind), format_checker=_FORMATS)
     lines = [
         f"{shown}: {line}"
-        for error in sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.absolute_path)))
+        for error in sorted(
+            validator.iter_errors(data), key=lambda error: list(map(str, error.absolute_path))
+        )
         for line in _explain(error)
     ]
     if lines:
@@ -105,7 +107,7 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(beside, path)
+        beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
@@ -127,7 +129,9 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.cons
 def _text(path: Path, shown: str) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise BadInput(f"{shown}: larger than {MAX_BYTES // 1024**2} MiB; this is not a file written by hand")
+            raise BadInput(
+                f"{shown}: larger than {MAX_BYTES // 1024**2} MiB; this is not a file written by hand"
+            )
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(f"{shown}: no such file") from None
@@ -175,7 +179,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
     instance: Any = error.instance
     said = schema.get("description", "")
     advice = f"; write {said}" if said and "\n" not in said else ""
-    shown = _short(instance)
+    shown = "what stands there" if _is_secret(schema) else _short(instance)
     match error.validator:
         case "anyOf":
             for inner in error.context or ():
@@ -184,7 +188,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
         case "additionalProperties":
             known = sorted(schema.get("properties", {}))
             for key in sorted(set(instance) - set(known)):
-                yield f"{_join(where, key)}: unknown key{nearest(key, known) or '; known: ' + ', '.join(known)}"
+                hint = nearest(key, known) or f"; known: {', '.join(known)}"
+                yield f"{_join(where, key)}: unknown key{hint}"
         case "required":
             for key in sorted(set(wanted) - set(instance)):
                 yield f"{_join(where, key)}: missing"
@@ -203,6 +208,11 @@ def _explain(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {shown} is too short{advice}"
         case _:
             yield f"{where}: {' '.join(error.message.split())[:200]}{advice}"
+
+
+def _is_secret(schema: Mapping[str, Any]) -> bool:
+    """Whether a mistake at this place may be a secret itself, which no message repeats."""
+    return str(schema.get("pattern", "")).startswith("^vault:")
 
 
 def _place(error: ValidationError) -> str:

@@ -1,0 +1,326 @@
+"""Assets and the client's choices → an Ansible inventory; pure.
+
+What came over the wire (a name a device gave itself, its banner) stands in the inventory as data marked
+unsafe, which Ansible never templates; what the engineer wrote is templated, so that references into the
+vault work. A host that is not understood is `unclassified` and belongs to no service.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from mspctl.errors import BadInput
+from mspctl.handwritten import nearest
+from mspctl.records import (
+    Asset,
+    ClientFile,
+    Connection,
+    Exclusion,
+    Json,
+    OptIn,
+    Override,
+    OverridesFile,
+    Record,
+    Site,
+    WorkspaceFile,
+)
+from mspctl.vault import variable
+
+LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
+AGENT_KINDS = frozenset({"workstation", "server"})  # what an agent is installed on
+CAPABILITIES = ("monitoring", "antivirus")
+_SSH = " ".join(
+    (
+        "-o StrictHostKeyChecking=yes",
+        "-o GlobalKnownHostsFile=/dev/null",
+        "-o 'UserKnownHostsFile=\"{{ inventory_dir }}/known_hosts\"'",
+    )
+)
+
+
+class Host(Record, frozen=True, kw_only=True):
+    """One asset as Ansible sees it."""
+
+    name: str
+    groups: tuple[str, ...]
+    connection: dict[str, Json] = msgspec.field(default_factory=dict)  # trusted: ours and the engineer's
+    discovered: dict[str, str] = msgspec.field(default_factory=dict)  # untrusted: from the network
+    overrides: dict[str, Json] = msgspec.field(default_factory=dict)  # of this host alone
+    left_alone: str = ""  # why no change is made to it; "" for a managed host
+    excluded: dict[str, str] = msgspec.field(default_factory=dict)  # service: reason
+
+
+class Inventory(Record, frozen=True, kw_only=True):
+    """Every asset of a client as Ansible sees it, and the variables of its groups."""
+
+    hosts: tuple[Host, ...]
+    group_variables: dict[str, dict[str, Json]]
+    services: dict[str, OptIn]  # what the client chose, with the provider's defaults under it
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """Return the names of the hosts in `group`, sorted."""
+        return tuple(host.name for host in self.hosts if group in host.groups)
+
+
+def build(
+    name: str,
+    client: ClientFile,
+    settings: WorkspaceFile,
+    assets: Iterable[Asset],
+    overrides: OverridesFile,
+    today: date,
+) -> Inventory:
+    """Return the inventory of the client `name`, hosts sorted by name.
+
+    Raise BadInput for a service that does not exist, a group that no host could be in, or an exclusion or
+    override of an asset that is not there.
+    """
+    present = sorted((asset for asset in assets if not asset.gone_since), key=lambda asset: asset.name)
+    services = chosen_services(client, settings)
+    _check_references(name, client, overrides, present, services)
+    by_asset = {override.asset: override for override in overrides.assets}
+    sites = {site.name: site for site in client.sites}
+    return Inventory(
+        hosts=tuple(
+            _host(
+                asset,
+                client,
+                sites.get(asset.site),
+                by_asset.get(asset.id),
+                services,
+                _excluded(asset, client.exclusions, services, today),
+            )
+            for asset in present
+        ),
+        group_variables={
+            "all": {"mspctl_client": name, "ansible_ssh_common_args": _SSH},
+            "linux": {"ansible_python_interpreter": "/usr/bin/python3"},
+            **{service: _service_variables(service, choice) for service, choice in services.items()},
+        },
+        services=services,
+    )
+
+
+def chosen_services(client: ClientFile, settings: WorkspaceFile) -> dict[str, OptIn]:
+    """Return the services the client opted into, each over the provider's defaults for it."""
+    merged = {}
+    for service, choice in sorted(client.services.items()):
+        default = settings.services.get(service)
+        merged[service] = (
+            msgspec.structs.replace(
+                choice,
+                settings={**default.settings, **choice.settings},
+                secrets={**default.secrets, **choice.secrets},
+            )
+            if default and default.provider == choice.provider
+            else choice
+        )
+    return merged
+
+
+def secret_references(inventory: Inventory) -> tuple[str, ...]:
+    """Return the Ansible variables of the client's vault that a rollout would read, sorted."""
+    values = chain(
+        (inventory.group_variables[service] for service in inventory.services),
+        ({**host.connection, **host.overrides} for host in inventory.hosts if not host.left_alone),
+    )
+    return tuple(
+        sorted({name for mapping in values for name in re.findall(r"\bvault_[a-z0-9_]+", str(mapping))})
+    )
+
+
+def files(inventory: Inventory) -> dict[str, str]:
+    """Return the inventory as files: path inside the client's folder → text, byte-stable.
+
+    hosts.json holds what was discovered, group_vars what the client chose, host_vars what the engineer
+    set for one host. Variables of people's own go beside them, in files of other names.
+    """
+    groups: dict[str, dict[str, dict[str, dict[str, Json]]]] = {}
+    for host in inventory.hosts:
+        for group in host.groups:
+            groups.setdefault(group, {"hosts": {}})["hosts"][host.name] = {}
+    tree = {
+        "all": {
+            "hosts": {host.name: variables(host) for host in inventory.hosts},
+            "children": groups,
+        }
+    }
+    found = {"hosts.json": _json(tree)}
+    for group, values in inventory.group_variables.items():
+        found[f"group_vars/{group}/mspctl.json"] = _json(values)
+    for host in inventory.hosts:
+        if host.overrides:
+            found[f"host_vars/{host.name}/mspctl.json"] = _json(host.overrides)
+    return found
+
+
+def variables(host: Host) -> dict[str, Json]:
+    """Return the variables of `host` as JSON for Ansible: what was discovered is marked unsafe."""
+    unsafe: dict[str, Json] = {key: {"__ansible_unsafe": text} for key, text in host.discovered.items()}
+    return {**host.connection, "mspctl_discovered": unsafe}
+
+
+def _host(
+    asset: Asset,
+    client: ClientFile,
+    site: Site | None,
+    override: Override | None,
+    services: Mapping[str, OptIn],
+    excluded: dict[str, str],
+) -> Host:
+    base = _groups(asset)
+    reason = _left_alone(asset, services, excluded)
+    chosen = [
+        service
+        for service, choice in services.items()
+        if not reason and service not in excluded and (not choice.groups or set(choice.groups) & set(base))
+    ]
+    own = override.connection if override else Connection()
+    connection = _connection(_merge(client.connection, site.connection if site else Connection()))
+    return Host(
+        name=asset.name,
+        groups=tuple(sorted({*base, "unclassified" if _unclassified(asset) else "classified", *chosen})),
+        connection={
+            "ansible_host": asset.addresses[0],
+            "ansible_port": _ssh_port(asset),
+            "mspctl_asset": asset.id,
+            "mspctl_site": asset.site,
+            **({"ansible_connection": "ssh", **connection} if asset.get("os") in LINUX else {}),
+        },
+        discovered={key: value.value for key, value in sorted(asset.profile.items())},
+        overrides=_connection(own),
+        left_alone=reason,
+        excluded=excluded,
+    )
+
+
+def _groups(asset: Asset) -> set[str]:
+    """Return the groups of an asset: its site, network, kind, role, system and system with version."""
+    system = asset.get("os")
+    names = {f"site_{asset.site}", f"network_{asset.network}", asset.get("kind"), asset.get("role"), system}
+    if system:
+        names.add(f"{system}_{asset.get('os_version')}")
+    if system in LINUX:
+        names.add("linux")
+    return {group_name(name) for name in names if name}
+
+
+def group_name(text: str) -> str:
+    """Return `text` as a name Ansible takes for a group: letters, digits and underscores."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:64]
+    return name if name[:1].isalpha() else f"_{name}"
+
+
+def _unclassified(asset: Asset) -> bool:
+    return not asset.get("kind") or not asset.get("os") and asset.get("kind") in AGENT_KINDS
+
+
+def _left_alone(asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[str, str]) -> str:
+    """Return why nothing is installed on an asset, "" where something may be."""
+    if services and set(services) <= set(excluded):
+        return next(iter(excluded.values()))
+    if _unclassified(asset):
+        return "unclassified: the scan saw too little to tell what it is"
+    if asset.get("kind") not in AGENT_KINDS:
+        return f"a {asset.get('kind')} takes no agent"
+    if asset.get("os") not in LINUX:
+        return f"no roles for {group_name(asset.get('os'))} yet"
+    if not any(service.name == "ssh" for service in asset.services):
+        return "does not answer on SSH"
+    return ""
+
+
+def _excluded(
+    asset: Asset, exclusions: Iterable[Exclusion], services: Iterable[str], today: date
+) -> dict[str, str]:
+    found = {}
+    for exclusion in exclusions:
+        if exclusion.asset in names_of(asset) and date.fromisoformat(exclusion.expires) >= today:
+            text = f"{exclusion.reason} ({exclusion.owner}, until {exclusion.expires})"
+            found.update(dict.fromkeys(exclusion.services or services, text))
+    return found
+
+
+def names_of(asset: Asset) -> tuple[str, ...]:
+    """Return what a person may call an asset by: id, name and addresses."""
+    return (asset.id, asset.name, *asset.addresses)
+
+
+def _ssh_port(asset: Asset) -> int:
+    return next((service.port for service in asset.services if service.name == "ssh"), 22)
+
+
+def _merge(under: Connection, over: Connection) -> Connection:
+    """Return `under` with what `over` says; a key of either kind replaces a key of the other."""
+    said = {key: value for key, value in msgspec.structs.asdict(over).items() if value is not None}
+    if "key" in said or "key_file" in said:
+        under = msgspec.structs.replace(under, key=None, key_file=None)
+    return msgspec.structs.replace(under, **said)
+
+
+def _connection(connection: Connection) -> dict[str, Json]:
+    """Return a connection as Ansible's variables; secrets as references into the vault."""
+    found: dict[str, Json] = {
+        "ansible_user": connection.user,
+        "ansible_port": connection.port,
+        "ansible_ssh_private_key_file": connection.key_file,
+        "ansible_ssh_private_key": _reference(connection.key),
+        "ansible_password": _reference(connection.password),
+        "ansible_become_password": _reference(connection.become_password),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _reference(reference: str | None) -> str | None:
+    return f"{{{{ {variable(reference)} }}}}" if reference else None
+
+
+def _service_variables(service: str, choice: OptIn) -> dict[str, Json]:
+    return {
+        f"{service}_provider": choice.provider,
+        f"{service}_settings": dict(choice.settings),
+        f"{service}_secrets": {key: _reference(value) for key, value in sorted(choice.secrets.items())},
+    }
+
+
+def _check_references(
+    name: str,
+    client: ClientFile,
+    overrides: OverridesFile,
+    assets: list[Asset],
+    services: Mapping[str, OptIn],
+) -> None:
+    """Raise BadInput for every name in the hand-written files that means nothing."""
+    where = f"inventories/{name}/client.yml"
+    groups = set().union(*(_groups(asset) for asset in assets))
+    called = {called for asset in assets for called in names_of(asset)}
+    lines = []
+    for service, choice in services.items():
+        if service not in CAPABILITIES:
+            hint = nearest(service, list(CAPABILITIES)) or f"; one of {', '.join(CAPABILITIES)}"
+            lines.append(f"{where}: services.{service}: no such service{hint}")
+        lines += [
+            f"{where}: services.{service}.groups: no asset is in '{group}'"
+            f"{nearest(group, sorted(groups)) or '; groups: ' + ', '.join(sorted(groups))}"
+            for group in choice.groups
+            if assets and group not in groups
+        ]
+    for index, exclusion in enumerate(client.exclusions):
+        lines += [
+            f"{where}: exclusions[{index}].services: '{service}' was not chosen by the client"
+            for service in exclusion.services
+            if service not in services
+        ]
+        if assets and exclusion.asset not in called:
+            hint = nearest(exclusion.asset, sorted(called))
+            lines.append(f"{where}: exclusions[{index}].asset: no asset '{exclusion.asset}'{hint}")
+    if lines:
+        raise BadInput(lines)
+
+
+def _json(data: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(data, order="sorted"), indent=2).decode() + "\n"
