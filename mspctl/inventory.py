@@ -76,12 +76,12 @@ def build(
 ) -> Inventory:
     """Return the inventory of the client `name`, hosts sorted by name.
 
-    Raise BadInput for a service that does not exist, a group that no host could be in, or an exclusion or
-    override of an asset that is not there.
+    Raise BadInput for a service that does not exist, a group that no host is in, or an exclusion of an
+    asset that is not there.
     """
     present = sorted((asset for asset in assets if not asset.gone_since), key=lambda asset: asset.name)
     services = chosen_services(client, settings)
-    _check_references(name, client, overrides, present, services)
+    _check_references(name, client, present, services)
     by_asset = {override.asset: override for override in overrides.assets}
     sites = {site.name: site for site in client.sites}
     return Inventory(
@@ -216,7 +216,7 @@ def group_name(text: str) -> str:
 
 
 def _unclassified(asset: Asset) -> bool:
-    return not asset.get("kind") or not asset.get("os") and asset.get("kind") in AGENT_KINDS
+    return not asset.get("kind") or (not asset.get("os") and asset.get("kind") in AGENT_KINDS)
 
 
 def _left_alone(asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[str, str]) -> str:
@@ -290,7 +290,6 @@ def _service_variables(service: str, choice: OptIn) -> dict[str, Json]:
 def _check_references(
     name: str,
     client: ClientFile,
-    overrides: OverridesFile,
     assets: list[Asset],
     services: Mapping[str, OptIn],
 ) -> None:

@@ -9,16 +9,16 @@ import stat
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from ansible.constants import DEFAULT_VAULT_IDENTITY
-from ansible.errors import AnsibleError
-from ansible.parsing.vault import VaultLib, VaultSecret
 
 from mspctl import process
 from mspctl.errors import BadInput, MspctlError
 from mspctl.handwritten import write_atomically
+
+if TYPE_CHECKING:
+    from ansible.parsing.vault import VaultLib
 
 PREFIX = "vault_"
 Password = Callable[[], str]
@@ -49,6 +49,8 @@ class Vault:
         ciphertext = self._ciphertexts().get(PREFIX + name)
         if ciphertext is None:
             raise BadInput(f"{self._shown}: no secret '{name}'; set it with `mspctl secret set`")
+        from ansible.errors import AnsibleError
+
         try:
             return str(self._library.decrypt(ciphertext.encode()).decode())
         except AnsibleError:
@@ -70,7 +72,10 @@ class Vault:
         self._write(texts)
 
     @cached_property
-    def _library(self) -> VaultLib:
+    def _library(self) -> "VaultLib":
+        from ansible.constants import DEFAULT_VAULT_IDENTITY  # half a second, for commands that decrypt only
+        from ansible.parsing.vault import VaultLib, VaultSecret
+
         return VaultLib([(DEFAULT_VAULT_IDENTITY, VaultSecret(self._password().encode()))])
 
     def _ciphertexts(self) -> dict[str, str]:

@@ -1,7 +1,145 @@
-"""A vendor's product as data: data/providers/<capability>/<name>.yml."""
+"""A vendor's product as data: data/providers/<capability>/<name>.yml; its README.md explains every key.
 
-from mspctl.records.base import Record
+What stands below `platforms` is templates for Ansible; here it is opaque text.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from mspctl.records.base import Json, Port, Record
+
+Identifier = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$", description="letters, digits, underscores")]
+CheckId = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]*$", description="letters, digits, dashes")]
+Mode = Annotated[str, Meta(pattern="^0[0-7]{3}$", description='a quoted octal mode such as "0640"')]
+Command = Annotated[tuple[str, ...], Meta(min_length=1)]
+Capability = Literal["monitoring", "antivirus", "remote_access", "backup"]
+
+
+class Setting(Record, frozen=True, kw_only=True):
+    """What the client may choose; exactly one of `required` and `default` stands."""
+
+    type: Literal["string", "integer", "boolean", "list"]
+    description: str
+    required: bool = False
+    default: Json = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ""  # the whole string, or each item of a list
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+class Secret(Record, frozen=True, kw_only=True):
+    """What comes from the vault; always required."""
+
+    description: str
+    pattern: str = ""
+
+
+class ConsoleQuery(Record, frozen=True, kw_only=True):
+    """The server that can confirm the rollout, and what to ask it for."""
+
+    client: Identifier  # a module of mspctl/consoles
+    parameters: dict[str, str] = field(default_factory=dict)  # {client} and {host} stand for their names
+
+
+class Detect(Record, frozen=True, kw_only=True):
+    """How the product is known on a machine or on the wire."""
+
+    packages: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
+    tcp_ports: tuple[Port, ...] = ()
+
+
+class Directory(Record, frozen=True, kw_only=True):
+    """A directory to make."""
+
+    path: str
+    owner: str
+    group: str
+    mode: Mode
+
+
+class File(Record, frozen=True, kw_only=True):
+    """A file to write."""
+
+    path: str
+    owner: str
+    group: str
+    mode: Mode
+    content: str
+    secret: bool = False
+    validate: str = ""
+    restarts: tuple[str, ...] = ()
+
+
+class Probe(Record, frozen=True, kw_only=True):
+    """A read-only question asked before anything is installed."""
+
+    id: Identifier
+    title: str
+    command: Command
+
+
+class Preparation(Record, frozen=True, kw_only=True):
+    """A command between the files and the services, unless `unless` says it is done."""
+
+    title: str
+    command: Command
+    unless: Command
+
+
+class Unit(Record, frozen=True, kw_only=True):
+    """A service, timer or socket."""
+
+    name: str
+    enabled: bool | str = True  # or a template
+
+
+class Check(Record, frozen=True, kw_only=True):
+    """A read-only proof on the host."""
+
+    id: CheckId
+    title: str
+    command: Command
+    code: int = 0
+    expect: str = ""
+    optional: bool = False
+
+
+class Uninstall(Record, frozen=True, kw_only=True):
+    """What has to go."""
+
+    services: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+
+
+class Platform(Record, frozen=True, kw_only=True):
+    """The product on one family of systems."""
+
+    tested_on: Annotated[tuple[str, ...], Meta(min_length=1)]
+    packages: tuple[str, ...]
+    services: tuple[Unit, ...]
+    verify: Annotated[tuple[Check, ...], Meta(min_length=1)]
+    uninstall: Uninstall
+    directories: tuple[Directory, ...] = ()
+    files: tuple[File, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    prepare: tuple[Preparation, ...] = ()
 
 
 class Provider(Record, frozen=True, kw_only=True):
-    """Placeholder."""
+    """One product of one vendor."""
+
+    name: str
+    capability: Capability
+    title: str
+    source: Annotated[str, Meta(pattern="^https://", description="https://…")]
+    settings: dict[Identifier, Setting]
+    secrets: dict[Identifier, Secret]
+    console: ConsoleQuery | None
+    detect: Detect
+    platforms: Annotated[dict[str, Platform], Meta(min_length=1)]

@@ -1,0 +1,106 @@
+"""What mspctl ships besides code: roles, playbooks, plugins and data as validated records.
+
+In a checkout they lie at the top of the tree; in an installed wheel they travel inside the package.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from mspctl import handwritten
+from mspctl.errors import BadInput
+from mspctl.records import Json, OptIn, Provider
+from mspctl.records.provider import Setting
+
+PACKAGE = Path(__file__).resolve().parent
+PROVIDERS = PACKAGE / "data" / "providers"
+PLUGINS = PACKAGE / "ansible"
+_TYPES: Mapping[str, type] = {"string": str, "integer": int, "boolean": bool, "list": list}
+
+
+def content(name: str) -> Path:
+    """Return the folder `roles` or `playbooks`: the checkout's own, or the wheel's copy."""
+    installed = PACKAGE / "_content" / name
+    return installed if installed.is_dir() else PACKAGE.parent / name
+
+
+def playbook(name: str) -> Path:
+    """Return the path of a shipped playbook such as `rollout`. Raise BadInput with the known ones."""
+    path = content("playbooks") / f"{name}.yml"
+    if not path.is_file():
+        known = sorted(found.stem for found in content("playbooks").glob("*.yml"))
+        hint = handwritten.nearest(name, known) or f"; known: {', '.join(known)}"
+        raise BadInput(f"no playbook '{name}'{hint}")
+    return path
+
+
+@cache
+def provider(capability: str, name: str, own: Path | None = None) -> Provider:
+    """Return a provider's record: the workspace's own (under `own`) before the shipped one.
+
+    Raise BadInput for a provider that is not there, with the known ones, and for mistakes in a record.
+    """
+    for folder in provider_paths(own):
+        path = folder / capability / f"{name}.yml"
+        if path.is_file():
+            return handwritten.read(path, Provider, f"providers/{capability}/{name}.yml")
+    known = sorted(
+        {found.stem for folder in provider_paths(own) for found in (folder / capability).glob("*.yml")}
+    )
+    hint = handwritten.nearest(name, known) or f"; known: {', '.join(known) or 'none'}"
+    raise BadInput(f"no {capability} provider '{name}'{hint}")
+
+
+def provider_paths(own: Path | None) -> tuple[Path, ...]:
+    """Return the folders of provider records, the first to be asked first."""
+    return (own, PROVIDERS) if own and own.is_dir() else (PROVIDERS,)
+
+
+def check_choice(where: str, service: str, choice: OptIn, own: Path | None = None) -> tuple[str, ...]:
+    """Return every mistake in a client's choice of a service, each line beginning with `where`."""
+    try:
+        record = provider(service, choice.provider, own)
+    except BadInput as error:
+        return tuple(f"{where}.provider: {line}" for line in error.lines)
+    lines = [
+        f"{where}.settings.{name}: missing: {setting.description}"
+        for name, setting in sorted(record.settings.items())
+        if setting.required and name not in choice.settings
+    ]
+    for name, value in sorted(choice.settings.items()):
+        if name in record.settings:
+            lines += [
+                f"{where}.settings.{name}: {line}" for line in _check_setting(record.settings[name], value)
+            ]
+        else:
+            hint = handwritten.nearest(name, sorted(record.settings))
+            lines.append(f"{where}.settings.{name}: {choice.provider} has no such setting{hint}")
+    lines += [
+        f"{where}.secrets.{name}: missing: {secret.description} Write vault:NAME."
+        for name, secret in sorted(record.secrets.items())
+        if name not in choice.secrets
+    ]
+    lines += [
+        f"{where}.secrets.{name}: {choice.provider} has no such secret"
+        f"{handwritten.nearest(name, sorted(record.secrets))}"
+        for name in sorted(set(choice.secrets) - set(record.secrets))
+    ]
+    return tuple(lines)
+
+
+def _check_setting(setting: Setting, value: Json) -> tuple[str, ...]:
+    """Return what is wrong with one value."""
+    wanted = _TYPES[setting.type]
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        return (f"expected {setting.type}, found {value!r}; {setting.description}",)
+    items = value if isinstance(value, list) else [value]
+    if setting.pattern and not all(re.fullmatch(setting.pattern, str(item)) for item in items):
+        return (f"{value!r} does not fit; {setting.description}",)
+    if setting.choices and value not in setting.choices:
+        return (f"{value!r} is not one of {', '.join(setting.choices)}",)
+    if isinstance(value, int) and setting.minimum is not None and value < setting.minimum:
+        return (f"{value} is below {setting.minimum}",)
+    if isinstance(value, int) and setting.maximum is not None and value > setting.maximum:
+        return (f"{value} is above {setting.maximum}",)
+    return ()
