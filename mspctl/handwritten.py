@@ -49,12 +49,12 @@ def read(path: Path, kind: type[R], shown: str | None = None) -> R:
     knows it) and the place inside the file.
     """
     shown = shown or str(path)
-    return parse(_text(path, shown), kind, shown)
+    return parse(text_of(path, shown), kind, shown)
 
 
 def parse(text: str, kind: type[R], shown: str) -> R:
     """Return the record that the YAML `text` holds. Raise BadInput as `read` does."""
-    data = _load(text, shown)
+    data = load(text, shown)
     if data is None:
         data = {}
     validator = Draft202012Validator(json_schema(kind), format_checker=_FORMATS)
@@ -81,7 +81,7 @@ def edit(path: Path, change: Callable[[Any], None], kind: type[Record], shown: s
     """
     shown = shown or str(path)
     yaml = _round_trip()
-    data = yaml.load(_text(path, shown)) if path.exists() else None
+    data = yaml.load(text_of(path, shown)) if path.exists() else None
     if data is None:
         data = yaml.map()
     change(data)
@@ -126,7 +126,8 @@ class _Constructor(SafeConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
-def _text(path: Path, shown: str) -> str:
+def text_of(path: Path, shown: str) -> str:
+    """Return the text of a file that a person wrote. Raise BadInput: absent, too large, not UTF-8."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadInput(
@@ -149,7 +150,8 @@ def _round_trip() -> YAML:
     return yaml
 
 
-def _load(text: str, shown: str) -> Any:
+def load(text: str, shown: str) -> Any:
+    """Return any YAML as JSON data, dates as text. Raise BadInput with the line where it is none."""
     try:
         reader = YAML(typ="safe", pure=True)
         reader.Constructor = _Constructor

@@ -27,7 +27,6 @@ from mspctl.records import (
     Coverage,
     OverridesFile,
     Record,
-    RunEnded,
     RunRecord,
     RunStarted,
     ScanRecord,
@@ -279,12 +278,6 @@ class Client:
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     where = self.shown(path.relative_to(self.path).as_posix())
                     raise BadInput(f"{where}:{number}: {error}; restore it with `git checkout`") from None
-
-
-def unfinished(records: tuple[RunRecord, ...]) -> bool:
-    """Return whether a run was cut off, or stopped before its last wave."""
-    ends = [record for record in records if isinstance(record, RunEnded)]
-    return bool(records) and (not ends or ends[-1].status != "complete")
 
 
 def _end_torn_line(path: Path, stream: FileIO) -> None:

@@ -16,7 +16,7 @@ from mspctl.records.client import (
     Site,
     SnmpAccess,
 )
-from mspctl.records.evidence import Coverage, CoverageState, Proof
+from mspctl.records.evidence import ConsoleAnswer, Coverage, CoverageState, Proof
 from mspctl.records.observation import Observation, ScanEnded, ScanRecord, ScanStarted
 from mspctl.records.provider import Provider
 from mspctl.records.run import (
@@ -37,6 +37,7 @@ __all__ = [
     "ClientFile",
     "Connection",
     "Console",
+    "ConsoleAnswer",
     "Contact",
     "Coverage",
     "CoverageState",

@@ -26,6 +26,15 @@ class Proof(Record, frozen=True, kw_only=True):
     detail: str = ""  # only where it failed
 
 
+class ConsoleAnswer(Record, frozen=True, kw_only=True):
+    """What a provider's server says of one host; measured now, so it goes into no file of its own."""
+
+    host: str
+    known: bool
+    fresh: bool
+    detail: str  # in words: how old the newest data are, or why they are not
+
+
 class Coverage(Record, frozen=True, kw_only=True):
     """One asset under one service."""
 

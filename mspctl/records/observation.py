@@ -35,6 +35,8 @@ class ScanEnded(Record, frozen=True, kw_only=True, tag="end", tag_field="record"
     ended_at: datetime
     addresses_probed: int
     interrupted: bool = False
+    unreachable: tuple[str, ...] = ()  # CIDRs nothing could be sent to: their silence says nothing
+    strays_dropped: int = 0  # answers from outside the scope, or to questions never asked
 
 
 ScanRecord = ScanStarted | Observation | ScanEnded

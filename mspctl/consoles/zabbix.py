@@ -1,0 +1,82 @@
+"""Zabbix, by its JSON-RPC API (https://www.zabbix.com/documentation/6.0/en/manual/api)."""
+
+import ssl
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zabbix_utils import ZabbixAPI
+from zabbix_utils.exceptions import ModuleBaseException
+
+from mspctl.errors import MspctlError
+from mspctl.records import Console, ConsoleAnswer
+
+_FRESH_SECONDS = 300
+_TIMEOUT_SECONDS = 30
+
+
+def ask(
+    console: Console,
+    secret: str,
+    ca_file: Path | None,
+    names: Mapping[str, str],
+    parameters: Mapping[str, str],
+) -> tuple[ConsoleAnswer, ...]:
+    """Return for each host (inventory name → name at Zabbix) whether it is known and its data are fresh.
+
+    Fresh is a value received within `fresh_seconds` of the provider's record, 300 where it says nothing.
+    Raise MspctlError when the server cannot be asked.
+    """
+    fresh_seconds = int(parameters.get("fresh_seconds", _FRESH_SECONDS))
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        api = ZabbixAPI(console.url, timeout=_TIMEOUT_SECONDS, ssl_context=context)
+        if console.user:
+            api.login(user=console.user, password=secret)
+        else:
+            api.login(token=secret)
+        try:
+            found = {str(host["host"]): host for host in _hosts(api, list(names.values()))}
+            newest = _newest_values(api, [str(host["hostid"]) for host in found.values()])
+        finally:
+            if console.user:
+                api.logout()
+    except (ModuleBaseException, OSError, ValueError) as error:
+        # The request is part of some of its messages, and the request holds the password.
+        said = " ".join(str(error).split()).replace(secret, "********")[:200]
+        raise MspctlError(f"zabbix at {console.url}: {said}") from None
+    now = time.time()
+    return tuple(
+        _answer(host, found.get(name), newest, now, fresh_seconds) for host, name in sorted(names.items())
+    )
+
+
+def _hosts(api: Any, names: list[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.host.get(output=["hostid", "host", "status"], filter={"host": names})
+    return found
+
+
+def _newest_values(api: Any, host_ids: list[str]) -> dict[str, int]:
+    """Return when each host's newest value was received, in seconds since 1970; 0: never."""
+    newest: dict[str, int] = {}
+    if host_ids:
+        for item in api.item.get(output=["hostid", "lastclock"], hostids=host_ids, monitored=True):
+            host = str(item["hostid"])
+            newest[host] = max(newest.get(host, 0), int(item.get("lastclock") or 0))
+    return newest
+
+
+def _answer(
+    host: str, found: Mapping[str, Any] | None, newest: Mapping[str, int], now: float, fresh_seconds: int
+) -> ConsoleAnswer:
+    if found is None:
+        return ConsoleAnswer(host=host, known=False, fresh=False, detail="not registered at Zabbix")
+    if str(found.get("status")) != "0":
+        return ConsoleAnswer(host=host, known=True, fresh=False, detail="disabled at Zabbix")
+    last = newest.get(str(found["hostid"]), 0)
+    if not last:
+        return ConsoleAnswer(host=host, known=True, fresh=False, detail="no value received yet")
+    age = max(0, int(now - last))
+    detail = f"newest value {age} s old"
+    return ConsoleAnswer(host=host, known=True, fresh=age <= fresh_seconds, detail=detail)

@@ -1,0 +1,287 @@
+"""Drives Ansible, and nothing else does: waves of hosts, one record per result, nothing secret left behind.
+
+Ansible runs through ansible-runner. What the runner writes (its command, its events, the answers to password
+prompts) lies in a folder in memory, only for its owner, and goes with the run; events are taken as they come
+and never written by the runner.
+"""
+
+import getpass
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mspctl import catalog, events, waves
+from mspctl.errors import MspctlError
+from mspctl.records import (
+    HostOutcome,
+    HostStatus,
+    Json,
+    Record,
+    RunEnded,
+    RunStarted,
+    TaskResult,
+    WaveStarted,
+)
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 memory, so that what is secret never reaches a disk
+_PREFIX = "mspctl-run-"
+_SECRET_WORDS = ("password", "passwd", "secret", "token", "psk", "key", "credential")
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """What to run, on which hosts, in which waves."""
+
+    playbook: str
+    waves: tuple[tuple[str, ...], ...]
+    check: bool = True
+    diff: bool = False
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    variables: dict[str, Json] = msgspec.field(default_factory=dict)
+    forks: int = 10
+    failure_budget: float = 0.2
+    verbosity: int = 0
+    resumes: str = ""
+
+
+class Unlock(Record, frozen=True, kw_only=True):
+    """What opens doors, held in memory only; `secrets` are masked wherever they turn up."""
+
+    vault_password: str = ""
+    become_password: str = ""
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Unlock(…)"
+
+
+def run(
+    order: Order,
+    inventory: Path,
+    run_id: str,
+    unlock: Unlock,
+    own_providers: Path,
+    record: Callable[[Record], None],
+) -> RunEnded:
+    """Run `order` wave by wave on the hosts of the inventory file; hand each record over as it comes.
+
+    A host's failure is a record; a wave that fails beyond the budget ends the run with status `stopped`,
+    Ctrl-C with `interrupted`. Raise MspctlError when Ansible itself cannot run the playbook.
+    """
+    record(_started(order, run_id, unlock.secrets))
+    _sweep_leftovers()
+    with _interruptible() as is_interrupted, _private_folder() as private:
+        for number, hosts in enumerate(order.waves, 1):
+            record(WaveStarted(wave=number, hosts=hosts, at=datetime.now(UTC)))
+            came_out = _wave(
+                order, number, hosts, inventory, private, unlock, own_providers, record, is_interrupted
+            )
+            if is_interrupted():
+                return _ended(record, "interrupted", "stopped by the engineer")
+            reason = waves.stop_reason(hosts, came_out, order.failure_budget)
+            if reason and number < len(order.waves):
+                return _ended(record, "stopped", f"wave {number}: {reason}")
+    return _ended(record, "complete", "")
+
+
+def _wave(
+    order: Order,
+    number: int,
+    hosts: Sequence[str],
+    inventory: Path,
+    private: Path,
+    unlock: Unlock,
+    own_providers: Path,
+    record: Callable[[Record], None],
+    is_interrupted: Callable[[], bool],
+) -> dict[str, HostStatus]:
+    """Run one wave; return how its hosts came out of it."""
+    stats: dict[str, Any] = {}
+    details: dict[str, str] = {}
+    said: list[str] = []
+
+    def take(event: dict[str, Any]) -> bool:
+        if event.get("event") == "playbook_on_stats":
+            stats.update(event.get("event_data") or {})
+        result = events.task_result(event, number, unlock.secrets)
+        if result:
+            record(result)
+            if result.detail:
+                details[result.host] = f"{result.task}: {result.detail}"
+        elif event.get("event") in ("verbose", "error", "warning") and event.get("stdout"):
+            said.append(str(event["stdout"]))
+        return False  # the runner writes no event to its folder
+
+    runner = _start(order, number, hosts, inventory, private, unlock, own_providers, take, is_interrupted)
+    if not stats and not is_interrupted():
+        text = events.mask(events.plain(" ".join(said[-6:]), 600), unlock.secrets)
+        raise MspctlError(f"{order.playbook}: Ansible ended with {runner.rc} before any task: {text}")
+    came_out = events.outcomes(stats, number, hosts, details) if stats else ()
+    for outcome in came_out:
+        record(outcome)
+    return {outcome.host: outcome.status for outcome in came_out}
+
+
+def _start(
+    order: Order,
+    number: int,
+    hosts: Sequence[str],
+    inventory: Path,
+    private: Path,
+    unlock: Unlock,
+    own_providers: Path,
+    take: Callable[[dict[str, Any]], bool],
+    is_interrupted: Callable[[], bool],
+) -> Any:
+    import ansible_runner  # 0.2 s, for the commands that run Ansible only
+
+    for name, data in (("limit", "\n".join(hosts)), ("variables.json", _variables(order, own_providers))):
+        _write_private(private / name, data)
+    return ansible_runner.run(
+        private_data_dir=str(private),
+        ident=f"wave-{number}",
+        playbook=str(catalog.playbook(order.playbook)),
+        inventory=str(inventory),
+        limit=f"@{private / 'limit'}",
+        forks=order.forks,
+        tags=",".join(order.tags) or None,
+        skip_tags=",".join(order.skip_tags) or None,
+        verbosity=order.verbosity or None,
+        cmdline=" ".join(_flags(order, private, unlock)),
+        envvars=_environment(private),
+        passwords=_answers(unlock),
+        settings={"pexpect_timeout": 1, "suppress_ansible_output": True},
+        suppress_env_files=True,
+        quiet=True,
+        event_handler=take,
+        cancel_callback=is_interrupted,
+    )
+
+
+def _flags(order: Order, private: Path, unlock: Unlock) -> Iterator[str]:
+    """Yield the options of ansible-playbook that the runner has no parameter for; never a secret."""
+    yield f"-e @{private / 'variables.json'}"
+    if order.check:
+        yield "--check"
+    if order.diff:
+        yield "--diff"
+    if unlock.vault_password:
+        yield "--ask-vault-pass"
+    if unlock.become_password:
+        yield "--ask-become-pass"
+
+
+def _answers(unlock: Unlock) -> dict[str, str]:
+    """Return the answers to Ansible's prompts, which it reads from the terminal the runner gives it."""
+    answers = {
+        r"Vault password.*:\s*?$": unlock.vault_password,
+        r"BECOME password.*:\s*?$": unlock.become_password,
+    }
+    return {prompt: answer for prompt, answer in answers.items() if answer}
+
+
+def _variables(order: Order, own_providers: Path) -> str:
+    paths = [str(path) for path in catalog.provider_paths(own_providers)]
+    return json.dumps({"managed_agent_provider_paths": paths, **order.variables})
+
+
+def _environment(private: Path) -> dict[str, str]:
+    return {
+        "ANSIBLE_CONFIG": str(catalog.PLUGINS / "ansible.cfg"),
+        "ANSIBLE_ROLES_PATH": str(catalog.content("roles")),
+        "ANSIBLE_CALLBACK_PLUGINS": str(catalog.PLUGINS / "callback"),
+        "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
+        "ANSIBLE_SSH_AGENT": "auto",
+        "MSPCTL_PID": str(os.getpid()),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+
+
+def _started(order: Order, run_id: str, secrets: Sequence[str]) -> RunStarted:
+    return RunStarted(
+        run=run_id,
+        playbook=order.playbook,
+        started_at=datetime.now(UTC),
+        by=getpass.getuser(),
+        check=order.check,
+        waves=order.waves,
+        tags=order.tags,
+        skip_tags=order.skip_tags,
+        variables={key: _shown(key, value, secrets) for key, value in sorted(order.variables.items())},
+        resumes=order.resumes,
+    )
+
+
+def _shown(key: str, value: Json, secrets: Sequence[str]) -> Json:
+    """Return a variable as a run's record may show it."""
+    if any(word in key.lower() for word in _SECRET_WORDS):
+        return events.MASK
+    shown: Json = events.masked(value, secrets)
+    return shown
+
+
+def _ended(record: Callable[[Record], None], status: str, reason: str) -> RunEnded:
+    ended = RunEnded(ended_at=datetime.now(UTC), status=status, reason=reason)
+    record(ended)
+    return ended
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a question that can be asked, so that the record is closed in order."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    base = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-{os.getpid()}-", dir=base))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_leftovers() -> None:
+    """Remove the folders of runs that were killed: theirs is the only case in which one stays."""
+    for base in (_MEMORY, Path(tempfile.gettempdir())):
+        for folder in base.glob(f"{_PREFIX}{os.getuid()}-*"):
+            owner = folder.name.removeprefix(_PREFIX).split("-")[1]
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        stream.write(text)
+
+
+def reports(records: Sequence[Record]) -> Mapping[str, tuple[dict[str, Json], ...]]:
+    """Return what verify tasks reported, by host."""
+    found: dict[str, tuple[dict[str, Json], ...]] = {}
+    for record in records:
+        if isinstance(record, TaskResult) and record.report:
+            found[record.host] = (*found.get(record.host, ()), record.report)
+    return found
+
+
+def totals(records: Sequence[Record]) -> dict[HostStatus, int]:
+    """Return how many hosts came out of a run in which way."""
+    last = waves.outcomes([record for record in records if isinstance(record, HostOutcome)])
+    return {status: sum(1 for found in last.values() if found is status) for status in HostStatus}

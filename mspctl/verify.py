@@ -1,0 +1,152 @@
+"""What was seen on the hosts and at the servers → coverage: which host has which service, proved; pure.
+
+Silence is never success: a host that did not report and a server that did not answer leave their hosts
+`unknown`, with the reason.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import structs
+
+from mspctl.inventory import Host, Inventory
+from mspctl.records import (
+    ConsoleAnswer,
+    Coverage,
+    CoverageState,
+    HostOutcome,
+    HostStatus,
+    Json,
+    Proof,
+    RunRecord,
+    TaskResult,
+)
+
+Answers = Mapping[str, Mapping[str, ConsoleAnswer] | str]
+"""By service: what the console said of each host, or why it said nothing; absent: there is none to ask."""
+
+
+def judge(
+    inventory: Inventory,
+    run: Sequence[RunRecord],
+    answers: Answers,
+    before: Iterable[Coverage],
+    run_id: str,
+) -> tuple[Coverage, ...]:
+    """Return the coverage of every host under every chosen service, by host and service.
+
+    `run` is the record of a verify run; a state that `before` already held with the same proofs keeps
+    its `since`, so that a look that finds nothing new changes nothing.
+    """
+    reports = {
+        (record.host, str(record.report.get("capability"))): record.report
+        for record in run
+        if isinstance(record, TaskResult) and record.report
+    }
+    lost = {
+        record.host: record.detail or record.status.value
+        for record in run
+        if isinstance(record, HostOutcome) and record.status in (HostStatus.FAILED, HostStatus.UNREACHABLE)
+    }
+    known = {(found.asset, found.service): found for found in before}
+    return tuple(
+        _since(
+            _coverage(inventory, host, service, reports.get((host.name, service)), lost, answers),
+            known.get((host.name, service)),
+            run_id,
+        )
+        for host in inventory.hosts
+        for service in sorted(inventory.services)
+    )
+
+
+def is_complete(coverage: Iterable[Coverage]) -> bool:
+    """Return whether every host is covered, or left out for a reason."""
+    return all(found.state in (CoverageState.COVERED, CoverageState.EXCLUDED) for found in coverage)
+
+
+def awaited(coverage: Iterable[Coverage]) -> bool:
+    """Return whether waiting may help: an agent that runs, and a console that has not heard of it yet."""
+    return any(
+        found.state is CoverageState.FAILING
+        and all(proof.ok or proof.optional or proof.source == "console" for proof in found.proofs)
+        for found in coverage
+    )
+
+
+def _coverage(
+    inventory: Inventory,
+    host: Host,
+    service: str,
+    report: Mapping[str, Json] | None,
+    lost: Mapping[str, str],
+    answers: Answers,
+) -> Coverage:
+    def say(state: CoverageState, reason: str = "", proofs: tuple[Proof, ...] = ()) -> Coverage:
+        provider = inventory.services[service].provider
+        return Coverage(
+            asset=host.name, service=service, state=state, provider=provider, reason=reason, proofs=proofs
+        )
+
+    if service in host.excluded:
+        return say(CoverageState.EXCLUDED, host.excluded[service])
+    if "unclassified" in host.groups:
+        return say(CoverageState.UNKNOWN, host.left_alone)
+    if host.left_alone:
+        return say(CoverageState.EXCLUDED, host.left_alone)
+    if service not in host.groups:
+        return say(CoverageState.EXCLUDED, "not chosen by the client for this host")
+    if report is None:
+        return say(CoverageState.UNKNOWN, lost.get(host.name, "not asked in this run"))
+    if not report.get("installed"):
+        return say(CoverageState.MISSING, "not installed")
+    answer = answers.get(service, {})
+    proofs = (*_host_proofs(report), *_console_proofs(answer, host.name))
+    if isinstance(answer, str):
+        return say(CoverageState.UNKNOWN, answer, proofs)
+    failed = [proof.title for proof in proofs if not proof.ok and not proof.optional]
+    state = CoverageState.FAILING if failed else CoverageState.COVERED
+    return say(state, "; ".join(failed), proofs)
+
+
+def _host_proofs(report: Mapping[str, Json]) -> tuple[Proof, ...]:
+    checks = report.get("checks")
+    return tuple(
+        Proof(
+            check=str(check.get("id")),
+            title=str(check.get("title")),
+            source="host",
+            ok=bool(check.get("ok")),
+            optional=bool(check.get("optional")),
+            detail="" if check.get("ok") else str(check.get("detail", "")),
+        )
+        for check in (checks if isinstance(checks, list) else ())
+        if isinstance(check, dict)
+    )
+
+
+def _console_proofs(answer: Mapping[str, ConsoleAnswer] | str, host: str) -> tuple[Proof, ...]:
+    if isinstance(answer, str) or host not in answer:
+        return ()
+    said = answer[host]
+    return (
+        Proof(
+            check="known",
+            title="The server knows the host",
+            source="console",
+            ok=said.known,
+            detail="" if said.known else said.detail,
+        ),
+        Proof(
+            check="fresh",
+            title="The server has fresh data of the host",
+            source="console",
+            ok=said.fresh,
+            detail="" if said.fresh else said.detail,
+        ),
+    )
+
+
+def _since(found: Coverage, before: Coverage | None, run_id: str) -> Coverage:
+    if before and structs.replace(before, since="") == found:
+        return before
+    return structs.replace(found, since=run_id)

@@ -1,0 +1,70 @@
+"""Which hosts go together, and when a run has to stop; pure.
+
+Ansible's own `serial` and `max_fail_percentage` count within one batch only and forget the hosts that were
+not reached, so waves, failure budget, resume and retry are decided here.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, RunStarted
+
+DONE = frozenset({HostStatus.OK, HostStatus.CHANGED})
+LOST = frozenset({HostStatus.FAILED, HostStatus.UNREACHABLE})
+
+
+def cut(hosts: Mapping[str, str], share: float) -> tuple[tuple[str, ...], ...]:
+    """Return the waves of `hosts` (name → what it is alike to): pilots, a share of the rest, the rest.
+
+    The pilots are the first host of each likeness. Every host is in exactly one wave; no wave is empty.
+    """
+    pilots = {likeness: name for name, likeness in sorted(hosts.items(), reverse=True)}
+    first = tuple(sorted(pilots.values()))
+    rest = sorted(set(hosts) - set(first))
+    size = math.ceil(len(rest) * share)
+    return tuple(wave for wave in (first, tuple(rest[:size]), tuple(rest[size:])) if wave)
+
+
+def stop_reason(wave: Sequence[str], outcomes: Mapping[str, HostStatus], budget: float) -> str:
+    """Return why no further wave may start after this one, "" where it may.
+
+    A host that is switched off says nothing about the change; a wave in which no host was reached, does.
+    """
+    failed = [host for host in wave if outcomes.get(host) is HostStatus.FAILED]
+    reached = [
+        host for host in wave if outcomes.get(host, HostStatus.UNREACHABLE) is not HostStatus.UNREACHABLE
+    ]
+    if not reached:
+        return f"none of the wave's {len(wave)} hosts was reached"
+    if len(failed) > budget * len(wave):
+        names = ", ".join(failed)
+        return f"{len(failed)} of the wave's {len(wave)} hosts failed, more than {budget:.0%}: {names}"
+    return ""
+
+
+def outcomes(records: Iterable[RunRecord]) -> dict[str, HostStatus]:
+    """Return how each host came out of a run so far; the latest word counts."""
+    return {record.host: record.status for record in records if isinstance(record, HostOutcome)}
+
+
+def remaining(records: Sequence[RunRecord]) -> tuple[tuple[str, ...], ...]:
+    """Return the waves of an interrupted or stopped run, less the hosts that are done."""
+    done = {host for host, status in outcomes(records).items() if status in DONE}
+    started = _started(records)
+    waves = (tuple(host for host in wave if host not in done) for wave in (started.waves if started else ()))
+    return tuple(wave for wave in waves if wave)
+
+
+def lost(records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Return the hosts that failed or were not reached, sorted."""
+    return tuple(sorted(host for host, status in outcomes(records).items() if status in LOST))
+
+
+def is_unfinished(records: Sequence[RunRecord]) -> bool:
+    """Return whether a run was cut off, or stopped before its last wave."""
+    ends = [record for record in records if isinstance(record, RunEnded)]
+    return bool(records) and (not ends or ends[-1].status != "complete")
+
+
+def _started(records: Sequence[RunRecord]) -> RunStarted | None:
+    return next((record for record in records if isinstance(record, RunStarted)), None)
