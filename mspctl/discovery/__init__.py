@@ -1,0 +1,11 @@
+"""Look at a client's networks and write down every answer, raw, as it comes.
+
+One event loop over raw sockets finds what is alive (sweep), then each found machine is asked what it is
+(services, probes). What the answers mean stands in mspctl/facts; nothing is concluded here.
+"""
+
+from mspctl.discovery.plan import ScanPlan, plan
+from mspctl.discovery.request import DEFAULT_PORTS, ScanRequest
+from mspctl.discovery.scan import scan
+
+__all__ = ["DEFAULT_PORTS", "ScanPlan", "ScanRequest", "plan", "scan"]

@@ -1,0 +1,34 @@
+"""What raw answers mean: one pure module a probe, each with `parse(raw) -> Facts`.
+
+The probes under mspctl/discovery/probes touch the network and store what came back as `Observation.raw`;
+the modules here own the meaning of that raw material. Both sides import this package and it imports
+neither: so classification and merging run again, offline, on any old log, and stay free of input and output.
+
+Raw material is hostile. No parser raises, whatever it is given; every fact is one printable, bounded line.
+"""
+
+from mspctl.facts import arp, http, ping, ptr, route, snmp, ssh, tcp, tls
+from mspctl.facts.text import Facts
+from mspctl.records import Observation
+
+_PARSERS = {
+    "arp": arp.parse,
+    "http": http.parse,
+    "ping": ping.parse,
+    "ptr": ptr.parse,
+    "route": route.parse,
+    "snmp": snmp.parse,
+    "ssh": ssh.parse,
+    "tcp": tcp.parse,
+    "tls": tls.parse,
+}
+HEARSAY = frozenset({"ptr", "route"})  # said of an address by others: no proof that anything lives there
+
+
+def facts(observation: Observation) -> Facts:
+    """Return what an observation says, as `name: text`; nothing for a probe this version does not know."""
+    parser = _PARSERS.get(observation.probe)
+    return parser(observation.raw) if parser else {}
+
+
+__all__ = ["HEARSAY", "Facts", "facts"]
