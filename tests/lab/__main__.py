@@ -1,29 +1,103 @@
 """The lab's commands: `python -m tests.lab COMMAND`, from the root of the repository."""
 
 import argparse
+import fcntl
+import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from tests.lab import images, machine
-from tests.lab.description import harbour
+from tests.lab import hosts, images, lifecycle, machine
+from tests.lab.description import Description, harbour
 from tests.lab.errors import LabError
+from tests.lab.podman import argv_of_exec
+
+LOCK = Path("/run/lock/mspctl-lab.lock")
+NOT_UP = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code of one command; one line on the standard error says what went wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.lab")
-    commands = parser.add_subparsers(dest="command", required=True)
-    image = commands.add_parser("image", help="build one image and print its name")
-    image.add_argument("name", choices=["base"])
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        if options.command == "image":
-            machine.require_root_on_debian()
-            machine.install_packages()
-            print(images.build(harbour(), "debian12"))
+        return _run(options, harbour())
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; `up` repairs it, `down` removes it", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("prepare", help="install what the machine lacks and build the images")
+    commands.add_parser("up", help="bring the lab up, or repair it; writes build/lab/lab.json")
+    commands.add_parser("down", help="remove containers, networks, routes and rules; keep images")
+    commands.add_parser("purge", help="down, and remove images and credentials")
+    status = commands.add_parser("status", help=f"show the hosts; exit code {NOT_UP} unless all answer")
+    status.add_argument("--json", action="store_true")
+    execute = commands.add_parser("exec", help="run a command inside a host: exec HOST -- COMMAND")
+    execute.add_argument("host")
+    execute.add_argument("argv", nargs="+", metavar="COMMAND")
+    for name, text in (("stop", "take a host off the network at once"), ("start", "bring a stopped host back")):
+        commands.add_parser(name, help=text).add_argument("host")
+    reset = commands.add_parser("reset", help="make the client's hosts afresh, unknown to Zabbix")
+    reset.add_argument("host", nargs="*")
+    commands.add_parser("image", help="build one image and print its name").add_argument("name", choices=["base"])
+    return parser
+
+
+def _run(options: argparse.Namespace, description: Description) -> int:
+    machine.require_root_on_debian()
+    if options.command == "status":
+        return _status(description, as_json=options.json)
+    if options.command == "exec":
+        argv = argv_of_exec(description.host(options.host).container, options.argv, is_terminal=sys.stdin.isatty())
+        os.execvp(argv[0], argv)
+    with _only_one():
+        match options.command:
+            case "prepare":
+                lifecycle.prepare(description)
+            case "up":
+                lifecycle.up(description)
+            case "down":
+                lifecycle.down(description)
+            case "purge":
+                lifecycle.purge(description)
+            case "stop":
+                hosts.stop(description.host(options.host))
+            case "start":
+                lifecycle.start(description, description.host(options.host))
+            case "reset":
+                chosen = [description.host(name) for name in options.host]
+                lifecycle.reset(description, chosen or description.client_hosts)
+            case "image":
+                machine.install_packages()
+                print(images.build(description, "debian12"))
     return 0
+
+
+def _status(description: Description, *, as_json: bool) -> int:
+    rows = lifecycle.status(description)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            answers = "answers" if row["answers"] else "silent"
+            print(f"{row['name']:<14} {row['address']:<14} {row['network']:<9} {row['state']:<8} {answers}")
+    return 0 if all(row["answers"] for row in rows) else NOT_UP
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Hold the machine's lock: names and addresses of the lab exist once per machine."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

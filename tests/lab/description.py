@@ -27,11 +27,6 @@ class Network:
         return PREFIX + self.name
 
     @property
-    def bridge(self) -> str:
-        # Interface names end at 15 characters.
-        return f"mlab-{self.name}"
-
-    @property
     def router(self) -> IPv4Address:
         return self.cidr[1]
 
@@ -49,6 +44,7 @@ class Host:
     addresses: Mapping[str, IPv4Address]
     truth: Mapping[str, Any]
     command: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
     @property
     def container(self) -> str:
@@ -136,4 +132,5 @@ def harbour() -> Description:
 
 def _host(item: Mapping[str, Any]) -> Host:
     addresses = {network: IPv4Address(address) for network, address in item["addresses"].items()}
-    return Host(item["name"], item["image"], addresses, item["truth"], tuple(item.get("command", ())))
+    return Host(item["name"], item["image"], addresses, item["truth"], tuple(item.get("command", ())),
+        tuple(item.get("capabilities", ())))

@@ -1,6 +1,7 @@
 """Build the images: a Debian root from the machine's package sources, and Containerfiles on top."""
 
 import hashlib
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def build(description: Description, name: str) -> str:
     if exists("image", image.tag) and _label(image.tag) == digest:
         return image.tag
     parent = build(description, image.parent) if image.parent else _root()
-    print(f"image {image.name}: building", flush=True)
+    print(f"image {image.name}: building", file=sys.stderr)
     podman(
         "build", "--pull=never", "--network=host", "--layers=false",
         "--label", f"{DIGEST_LABEL}={digest}",
@@ -74,7 +75,7 @@ def _root() -> str:
     wanted = hashlib.sha256(" ".join(ROOT_PACKAGES).encode()).hexdigest()
     if exists("image", ROOT_IMAGE) and _label(ROOT_IMAGE) == wanted:
         return ROOT_IMAGE
-    print("image root: unpacking Debian 12", flush=True)
+    print("image root: unpacking Debian 12", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="mspctl-lab-") as scratch:
         archive = f"{scratch}/root.tar"
         options = [f"--aptopt={option}" for option in machine.apt_proxy_options()]

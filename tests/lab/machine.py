@@ -10,7 +10,7 @@ from tests.lab.process import attempt, run
 
 PACKAGES = (
     "podman", "runc", "netavark", "aardvark-dns", "uidmap", "iptables", "nftables", "mmdebstrap",
-    "iproute2", "util-linux", "openssl", "openssh-client", "snmp", "bind9-dnsutils", "debian-archive-keyring",
+    "iproute2", "iputils-ping", "util-linux", "openssl", "openssh-client", "snmp", "bind9-dnsutils", "debian-archive-keyring",
 )  # fmt: skip
 RELEASE = "bookworm"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -95,7 +95,8 @@ def podman_options() -> list[str]:
 
 def limit_options() -> list[str]:
     """Return ulimit options no higher than this machine's own: raising them needs CAP_SYS_RESOURCE."""
-    limits = (("nofile", resource.RLIMIT_NOFILE, 65536), ("nproc", resource.RLIMIT_NPROC, 65536))
+    # Podman lowers its own process limit to the kernel's pid_max, 32768 by default.
+    limits = (("nofile", resource.RLIMIT_NOFILE, 65536), ("nproc", resource.RLIMIT_NPROC, 16384))
     options = []
     for name, number, wanted in limits:
         hard = resource.getrlimit(number)[1]

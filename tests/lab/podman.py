@@ -1,12 +1,15 @@
 """Talk to podman with the options this machine needs."""
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from tests.lab import machine
 from tests.lab.description import PREFIX
 from tests.lab.process import attempt, run
+
+SPECIFICATION_LABEL = "mspctl-lab.specification"
 
 
 @cache
@@ -24,10 +27,20 @@ def exists(kind: str, name: str) -> bool:
     return attempt([*_podman(), kind, "exists", name]).returncode == 0
 
 
-def containers() -> dict[str, str]:
-    """Return the state (`running`, `exited`, `created`) of each of the lab's containers by name."""
+@dataclass(frozen=True)
+class Container:
+    """What podman says of one container: `running`, `exited` or `created`, and what it was made from."""
+
+    state: str
+    label: str
+
+
+def containers() -> dict[str, Container]:
+    """Return the lab's containers by name."""
     rows = json.loads(podman("ps", "--all", "--filter", f"name=^{PREFIX}", "--format", "json") or "[]")
-    return {row["Names"][0]: row["State"] for row in rows}
+    return {
+        row["Names"][0]: Container(row["State"], (row["Labels"] or {}).get(SPECIFICATION_LABEL, "")) for row in rows
+    }
 
 
 def inspect(kind: str, name: str) -> dict[str, Any]:

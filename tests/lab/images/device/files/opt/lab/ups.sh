@@ -1,0 +1,3 @@
+#!/bin/sh
+# The UPS speaks SNMP only.
+exec /opt/lab/agent.sh /opt/lab/ups

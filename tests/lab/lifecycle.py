@@ -1,0 +1,147 @@
+"""The whole lab: up, down, and back to where it began."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.lab import credentials, hosts, images, machine, network, probe, zabbix
+from tests.lab.credentials import Credentials
+from tests.lab.description import Description, Host
+from tests.lab.podman import containers
+
+FILE = credentials.DIRECTORY / "lab.json"
+_READY_SECONDS = 60
+
+
+def prepare(description: Description) -> None:
+    """Install what the machine lacks and build the images."""
+    machine.require_root_on_debian()
+    machine.install_packages()
+    images.build_all(description)
+
+
+def up(description: Description) -> None:
+    """Bring every host to what harbour.yml describes, whatever state the lab is in."""
+    prepare(description)
+    words = credentials.ensure()
+    network.create(description)
+    _ensure(description, description.hosts, words)
+    write_private_description(description, words)
+
+
+def down(description: Description) -> None:
+    """Remove containers, networks, routes and rules; keep images and credentials."""
+    machine.require_root_on_debian()
+    FILE.unlink(missing_ok=True)
+    if not machine.is_installed("podman"):
+        return
+    hosts.remove(sorted(containers()))
+    network.remove(description)
+
+
+def purge(description: Description) -> None:
+    """Remove the lab with its images and credentials."""
+    down(description)
+    if machine.is_installed("podman"):
+        images.remove_all(description)
+    shutil.rmtree(credentials.DIRECTORY, ignore_errors=True)
+
+
+def start(description: Description, host: Host) -> None:
+    """Bring a stopped host back."""
+    _ensure(description, [host], credentials.ensure())
+
+
+def reset(description: Description, chosen: Sequence[Host]) -> None:
+    """Make hosts afresh and have the monitoring server forget them."""
+    words = credentials.ensure()
+    hosts.remove([host.container for host in chosen])
+    _ensure(description, chosen, words)
+    forgotten = zabbix.forget(zabbix_url(description), words, [host.address for host in chosen])
+    print(f"reset: {len(chosen)} hosts made afresh, {forgotten} forgotten by Zabbix", file=sys.stderr)
+
+
+def status(description: Description) -> list[dict[str, Any]]:
+    """Return each host's state as podman sees it and whether it answers as it should."""
+    found = containers()
+    states = [found[host.container].state if host.container in found else "absent" for host in description.hosts]
+    with ThreadPoolExecutor(len(description.hosts)) as pool:
+        answering = pool.map(
+            # Without the lab's networks a packet would leave this machine for somebody else's.
+            lambda host, state: state == "running" and probe.answers(description, host),
+            description.hosts,
+            states,
+        )
+    return [
+        {
+            "name": host.name,
+            "address": str(host.address),
+            "network": host.network,
+            "state": state,
+            "answers": answers,
+        }
+        for host, state, answers in zip(description.hosts, states, answering, strict=True)
+    ]
+
+
+def zabbix_url(description: Description) -> str:
+    """Return where the frontend and the API are."""
+    return f"https://{description.host('noc').address}/zabbix"
+
+
+def write_private_description(description: Description, words: Credentials) -> None:
+    """Write lab.json: all that tests and the demonstration need to know."""
+    noc = description.host("noc")
+    content = {
+        "networks": [{"name": item.name, "cidr": str(item.cidr)} for item in description.networks],
+        "hosts": [_host(host) for host in description.hosts],
+        "ssh": {
+            "user": "technician",
+            "key_file": str(credentials.TECHNICIAN_KEY),
+            "become_password": words.become_password,
+        },
+        "snmp": {"community": description.community},
+        "zabbix": {
+            "url": zabbix_url(description),
+            "ca_file": str(credentials.AUTHORITY),
+            "user": "Admin",
+            "password": words.zabbix_password,
+            "server": str(noc.address),
+            "port": 10051,
+            "psk_identity": words.psk_identity,
+            "psk": words.psk,
+        },
+        "clamav": {
+            "mirror_url": f"http://{noc.address}/clamav",
+            "database_url": f"http://{noc.address}/clamav/mspctl-lab.ndb",
+        },
+        "dns": {"server": str(description.host("infra").address), "zone": description.zone},
+        "printer": {"printed_file": str(hosts.PRINTED / "bytes")},
+    }
+    credentials.write_private(FILE, json.dumps(content, indent=2) + "\n")
+
+
+def _host(host: Host) -> dict[str, Any]:
+    return {
+        "name": host.name,
+        "address": str(host.address),
+        "network": host.network,
+        "container": host.container,
+        "truth": dict(host.truth),
+    }
+
+
+def _ensure(description: Description, chosen: Sequence[Host], words: Credentials) -> None:
+    """Make or start hosts, join them to the network, and wait until they answer."""
+    found = containers()
+    # The server takes longest to come up, so it goes first.
+    ordered = sorted(chosen, key=lambda host: host.image != "noc")
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda host: hosts.ensure(description, host, words, found.get(host.container)), ordered))
+    network.shape(description)
+    if any(host.image == "noc" for host in chosen):
+        zabbix.configure(zabbix_url(description), words)
+    probe.wait(description, list(chosen), timeout_seconds=_READY_SECONDS)

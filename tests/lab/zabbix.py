@@ -1,0 +1,111 @@
+"""Ask the lab's Zabbix server through its API: set it up, and make it forget hosts."""
+
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from typing import Any
+
+from tests.lab.credentials import AUTHORITY, Credentials
+from tests.lab.errors import LabError
+
+HOST_GROUP = "mspctl lab"
+TEMPLATE = "Linux by Zabbix agent active"
+ACTION = "Register hosts rolled out by mspctl"
+_USER, _FACTORY_PASSWORD = "Admin", "zabbix"
+# Numbers of the API: https://www.zabbix.com/documentation/6.0/en/manual/api/reference/action/object
+_AUTOREGISTRATION, _HOST_METADATA, _MATCHES = 2, 24, "8"
+_ADD_HOST, _ADD_TO_GROUP, _LINK_TEMPLATE = 2, 4, 6
+_PSK_ONLY = 2
+
+
+class Api:
+    """One session with the server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api_jsonrpc.php"
+        self._context = ssl.create_default_context(cafile=str(AUTHORITY))
+        self._session: str | None = None
+
+    def call(self, method: str, parameters: Any) -> Any:
+        """Return the result of one call. Raise LabError when the server refuses, OSError when it is not there."""
+        message = {"jsonrpc": "2.0", "method": method, "params": parameters, "id": 1, "auth": self._session}
+        headers = {"Content-Type": "application/json-rpc"}
+        request = urllib.request.Request(self._url, json.dumps(message).encode(), headers)
+        with urllib.request.urlopen(request, timeout=20, context=self._context) as response:
+            answer = json.load(response)
+        if "error" in answer:
+            raise LabError(f"Zabbix: {method}: {answer['error']['data']}")
+        return answer["result"]
+
+    def log_in(self, password: str) -> None:
+        """Open a session as the administrator."""
+        self._session = None
+        self._session = self.call("user.login", {"username": _USER, "password": password})
+
+
+def wait(url: str, *, timeout_seconds: float) -> Api:
+    """Return a session-less API once it answers. Raise LabError when it does not in time."""
+    api, deadline = Api(url), time.monotonic() + timeout_seconds
+    while True:
+        try:
+            api.call("apiinfo.version", [])
+            return api
+        except (OSError, json.JSONDecodeError) as error:
+            if time.monotonic() > deadline:
+                raise LabError(f"Zabbix does not answer at {url}: {error}") from error
+            time.sleep(0.2)
+
+
+def configure(url: str, words: Credentials) -> None:
+    """Give the server its password, the key agents register with, and the action that takes them in."""
+    api = wait(url, timeout_seconds=60)
+    try:
+        api.log_in(words.zabbix_password)
+    except LabError:
+        api.log_in(_FACTORY_PASSWORD)
+        user = api.call("user.get", {"filter": {"username": _USER}})[0]["userid"]
+        api.call("user.update", {"userid": user, "passwd": words.zabbix_password})
+        api.log_in(words.zabbix_password)
+    key = {"tls_accept": _PSK_ONLY, "tls_psk_identity": words.psk_identity, "tls_psk": words.psk}
+    api.call("autoregistration.update", key)
+    if not api.call("action.get", {"filter": {"name": ACTION}}):
+        api.call("action.create", _action(_group(api), _template(api)))
+
+
+def forget(url: str, words: Credentials, addresses: Iterable[IPv4Address]) -> int:
+    """Delete the hosts registered from these addresses; return how many there were."""
+    api = wait(url, timeout_seconds=20)
+    api.log_in(words.zabbix_password)
+    wanted = {"filter": {"ip": [str(address) for address in addresses]}, "output": ["hostid"]}
+    # The server's own host is watched at loopback and so never among them.
+    hosts = sorted({row["hostid"] for row in api.call("hostinterface.get", wanted)})
+    if hosts:
+        api.call("host.delete", hosts)
+    return len(hosts)
+
+
+def _group(api: Api) -> str:
+    found = api.call("hostgroup.get", {"filter": {"name": HOST_GROUP}})
+    return str(found[0]["groupid"] if found else api.call("hostgroup.create", {"name": HOST_GROUP})["groupids"][0])
+
+
+def _template(api: Api) -> str:
+    return str(api.call("template.get", {"filter": {"host": TEMPLATE}})[0]["templateid"])
+
+
+def _action(group: str, template: str) -> dict[str, Any]:
+    condition = {"conditiontype": _HOST_METADATA, "operator": _MATCHES, "value": "^mspctl"}
+    return {
+        "name": ACTION,
+        "eventsource": _AUTOREGISTRATION,
+        "filter": {"evaltype": 0, "conditions": [condition]},
+        "operations": [
+            {"operationtype": _ADD_HOST},
+            {"operationtype": _ADD_TO_GROUP, "opgroup": [{"groupid": group}]},
+            {"operationtype": _LINK_TEMPLATE, "optemplate": [{"templateid": template}]},
+        ],
+    }
