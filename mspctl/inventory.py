@@ -8,7 +8,6 @@ vault work. A host that is not understood is `unclassified` and belongs to no se
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -120,17 +119,6 @@ def chosen_services(client: ClientFile, settings: WorkspaceFile) -> dict[str, Op
             else choice
         )
     return merged
-
-
-def secret_references(inventory: Inventory) -> tuple[str, ...]:
-    """Return the Ansible variables of the client's vault that a rollout would read, sorted."""
-    values = chain(
-        (inventory.group_variables[service] for service in inventory.services),
-        ({**host.connection, **host.overrides} for host in inventory.hosts if not host.left_alone),
-    )
-    return tuple(
-        sorted({name for mapping in values for name in re.findall(r"\bvault_[a-z0-9_]+", str(mapping))})
-    )
 
 
 def files(inventory: Inventory) -> dict[str, str]:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,19 +21,18 @@ from typing import Any
 import msgspec
 
 from mspctl import catalog, events, waves
-from mspctl.errors import MspctlError
+from mspctl.errors import BadInput, MspctlError
 from mspctl.records import (
-    HostOutcome,
     HostStatus,
     Json,
     Record,
     RunEnded,
+    RunRecord,
     RunStarted,
-    TaskResult,
     WaveStarted,
 )
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 memory, so that what is secret never reaches a disk
+MEMORY = Path("/dev/shm")  # noqa: S108 memory, so that what is secret never reaches a disk
 _PREFIX = "mspctl-run-"
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "psk", "key", "credential")
 
@@ -71,7 +70,7 @@ def run(
     run_id: str,
     unlock: Unlock,
     own_providers: Path,
-    record: Callable[[Record], None],
+    record: Callable[[RunRecord], None],
 ) -> RunEnded:
     """Run `order` wave by wave on the hosts of the inventory file; hand each record over as it comes.
 
@@ -102,7 +101,7 @@ def _wave(
     private: Path,
     unlock: Unlock,
     own_providers: Path,
-    record: Callable[[Record], None],
+    record: Callable[[RunRecord], None],
     is_interrupted: Callable[[], bool],
 ) -> dict[str, HostStatus]:
     """Run one wave; return how its hosts came out of it."""
@@ -231,7 +230,7 @@ def _shown(key: str, value: Json, secrets: Sequence[str]) -> Json:
     return shown
 
 
-def _ended(record: Callable[[Record], None], status: str, reason: str) -> RunEnded:
+def _ended(record: Callable[[RunRecord], None], status: str, reason: str) -> RunEnded:
     ended = RunEnded(ended_at=datetime.now(UTC), status=status, reason=reason)
     record(ended)
     return ended
@@ -250,7 +249,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    base = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    base = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-{os.getpid()}-", dir=base))
     try:
         yield folder
@@ -260,7 +259,7 @@ def _private_folder() -> Iterator[Path]:
 
 def _sweep_leftovers() -> None:
     """Remove the folders of runs that were killed: theirs is the only case in which one stays."""
-    for base in (_MEMORY, Path(tempfile.gettempdir())):
+    for base in (MEMORY, Path(tempfile.gettempdir())):
         for folder in base.glob(f"{_PREFIX}{os.getuid()}-*"):
             owner = folder.name.removeprefix(_PREFIX).split("-")[1]
             if owner.isdigit() and not Path(f"/proc/{owner}").exists():
@@ -272,16 +271,21 @@ def _write_private(path: Path, text: str) -> None:
         stream.write(text)
 
 
-def reports(records: Sequence[Record]) -> Mapping[str, tuple[dict[str, Json], ...]]:
-    """Return what verify tasks reported, by host."""
-    found: dict[str, tuple[dict[str, Json], ...]] = {}
-    for record in records:
-        if isinstance(record, TaskResult) and record.report:
-            found[record.host] = (*found.get(record.host, ()), record.report)
+def limited(inventory: Path, pattern: str) -> frozenset[str]:
+    """Return the hosts of an inventory file that Ansible's own reading of `-l pattern` selects.
+
+    Raise BadInput for a pattern that selects none.
+    """
+    from ansible.errors import AnsibleError
+    from ansible.inventory.manager import InventoryManager
+    from ansible.parsing.dataloader import DataLoader
+
+    try:
+        manager = InventoryManager(loader=DataLoader(), sources=[str(inventory)])
+        manager.subset(pattern)
+        found = frozenset(host.name for host in manager.get_hosts("all"))
+    except AnsibleError as error:
+        raise BadInput(f"-l {pattern}: {events.plain(str(error), 200)}") from None
+    if not found:
+        raise BadInput(f"-l {pattern}: no host of the inventory is in it")
     return found
-
-
-def totals(records: Sequence[Record]) -> dict[HostStatus, int]:
-    """Return how many hosts came out of a run in which way."""
-    last = waves.outcomes([record for record in records if isinstance(record, HostOutcome)])
-    return {status: sum(1 for found in last.values() if found is status) for status in HostStatus}

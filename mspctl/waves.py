@@ -50,8 +50,8 @@ def outcomes(records: Iterable[RunRecord]) -> dict[str, HostStatus]:
 def remaining(records: Sequence[RunRecord]) -> tuple[tuple[str, ...], ...]:
     """Return the waves of an interrupted or stopped run, less the hosts that are done."""
     done = {host for host, status in outcomes(records).items() if status in DONE}
-    started = _started(records)
-    waves = (tuple(host for host in wave if host not in done) for wave in (started.waves if started else ()))
+    asked = started(records)
+    waves = (tuple(host for host in wave if host not in done) for wave in (asked.waves if asked else ()))
     return tuple(wave for wave in waves if wave)
 
 
@@ -66,5 +66,6 @@ def is_unfinished(records: Sequence[RunRecord]) -> bool:
     return bool(records) and (not ends or ends[-1].status != "complete")
 
 
-def _started(records: Sequence[RunRecord]) -> RunStarted | None:
+def started(records: Sequence[RunRecord]) -> RunStarted | None:
+    """Return what a run was asked for, None for a run without a beginning."""
     return next((record for record in records if isinstance(record, RunStarted)), None)

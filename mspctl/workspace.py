@@ -70,6 +70,11 @@ class Workspace:
         """Return mspctl.yml. Raise BadInput with every mistake in it."""
         return handwritten.read(self.root / SETTINGS, WorkspaceFile, SETTINGS)
 
+    @property
+    def own_providers(self) -> Path:
+        """Where the provider keeps records of products that mspctl does not ship, or that it knows better."""
+        return self.root / "providers"
+
     def vault(self) -> Vault:
         """Return the provider's own vault."""
         return Vault(self.root / "vault.yml", self.password, "vault.yml")

@@ -20,7 +20,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer with 
 
 
 def workspace_option(command: F) -> F:
-    """Give a command its `workspace`: found from -C or the current folder, with the vault's password source."""
+    """Give a command its `workspace`, found from -C or the current folder, and what opens its vaults."""
 
     @click.option(
         "-C",

@@ -1,0 +1,61 @@
+# Two commands do everything on a fresh Debian machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3.11
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab check lab lab-down lab-purge lock clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make the virtual environment with the locked versions
+$(READY): pyproject.toml .config/constraints.txt
+	@.config/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: setup ## set up all, build the lab client, onboard it, show the result
+	@$(BIN)/python -m tests.lab.demo
+
+test: setup ## set up all, run every test
+	@tests/run.sh
+
+test-unit: setup ## the tests that need no lab
+	@$(BIN)/pytest -m "not lab and not wheel" -n 2 tests
+
+test-wheel: setup ## build the wheel, install it elsewhere, use it there
+	@$(BIN)/pytest -m wheel tests
+
+test-molecule: setup ## the roles on systemd hosts of their own
+	@tests/molecule.sh
+
+test-lab: setup ## the main job on the lab client
+	@$(BIN)/pytest -m lab tests
+
+check: setup ## lint, types, architecture, Ansible's production profile
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --config .config/importlinter.ini
+	@$(BIN)/ansible-lint -c .config/ansible-lint.yml
+	@$(BIN)/yamllint -c .config/yamllint.yml .
+
+lab: setup ## bring the lab client up
+	@$(BIN)/python -m tests.lab up
+
+lab-down: ## take the lab client down; its images stay
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tests.lab down; fi
+
+lab-purge: ## take it down with its images
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tests.lab purge; fi
+
+lock: ## write the versions of a fresh resolution to .config/constraints.txt
+	@.config/lock.sh "$(PYTHON)"
+
+clean: lab-down ## remove all that was made
+	rm -rf $(VENV) build dist

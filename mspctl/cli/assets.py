@@ -1,0 +1,163 @@
+"""`mspctl assets`: what was found, how it is known, and what the engineer knows better."""
+
+from typing import Any
+
+import click
+
+from mspctl.cli.discover import asset_table, update
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, note, table
+from mspctl.errors import BadInput
+from mspctl.handwritten import nearest
+from mspctl.inventory import names_of
+from mspctl.records import Ambiguous, Asset
+from mspctl.workspace import Client
+
+SETTABLE = ("name", "kind", "role", "vendor", "model", "os", "os_version", "serial", "location")
+
+
+@click.group()
+def assets() -> None:
+    """List, show and correct the client's assets."""
+
+
+@assets.command("list")
+@json_option
+@client_argument
+def list_(client: Client, as_json: bool) -> None:
+    """List the assets of a client.
+
+    \b
+        mspctl assets list acme
+    """
+    found = client.assets()
+    text = asset_table(found)
+    doubts = [(doubt.subject, doubt.detail, doubt.advice) for doubt in found if isinstance(doubt, Ambiguous)]
+    answer(found, text + (f"\n\n{table(('unclear', 'what', 'advice'), doubts)}" if doubts else ""), as_json)
+
+
+@assets.command()
+@json_option
+@client_argument
+@click.argument("asset")
+def show(client: Client, asset: str, as_json: bool) -> None:
+    """Show one asset, and how each value was reached. ASSET is a name, an id or an address.
+
+    \b
+        mspctl assets show acme web
+    """
+    found = find(client, asset)
+    rows = [
+        *(
+            (key, value.value, f"{value.confidence:.2f}", value.probe, value.evidence)
+            for key, value in sorted(found.profile.items())
+        ),
+        *(("address", address, "", "", "") for address in found.addresses),
+        *(
+            ("service", f"{service.port}/{service.protocol} {service.name}", "", "", service.product)
+            for service in found.services
+        ),
+        *(("identity", f"{mark.kind} {mark.value}", "", "", "") for mark in found.identities),
+        *(("merged", reason, "", "", "") for reason in found.merged_because),
+    ]
+    answer(
+        found,
+        f"{found.name} ({found.id})\n{table(('what', 'value', 'sure', 'seen by', 'evidence'), rows)}",
+        as_json,
+    )
+
+
+@assets.command("set")
+@client_argument
+@click.argument("asset")
+@click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE…")
+@click.option("--note", "why", default="", help="Why; it stands in overrides.yml.")
+def set_(client: Client, asset: str, values: tuple[str, ...], why: str) -> None:
+    """Correct what the scan could not know; it survives every rescan. An empty value takes it back.
+
+    \b
+        mspctl assets set acme host-192-0-2-7 name=till kind=workstation --note "seen on site"
+    """
+    given = dict(_pair(text) for text in values)
+    with client.lock(f"mspctl assets set {client.name}"):
+        found = find(client, asset)
+
+        def change(data: Any) -> None:
+            entry = _entry(data, found)
+            for key, value in given.items():
+                entry.setdefault("values", {})[key] = value
+                if not value:
+                    del entry["values"][key]
+            if why:
+                entry["note"] = why
+
+        client.edit_overrides(change)
+        update(client, client.file())
+        client.commit(f"assets set: {found.name}: {', '.join(values)}")
+
+
+@assets.command()
+@client_argument
+@click.argument("asset")
+def trust(client: Client, asset: str) -> None:
+    """Accept the SSH host key an asset shows now in place of the pinned one, after verifying it on site.
+
+    \b
+        mspctl assets trust acme web
+    """
+    with client.lock(f"mspctl assets trust {client.name}"):
+        found = find(client, asset)
+        key = newest_host_key(client, found)
+
+        def change(data: Any) -> None:
+            _entry(data, found)["trusted_host_key"] = key
+
+        client.edit_overrides(change)
+        update(client, client.file())
+        client.commit(f"assets trust: new host key of {found.name} accepted")
+    note(f"{found.name}: pinned {key}")
+
+
+def find(client: Client, asset: str) -> Asset:
+    """Return the asset that is called so. Raise BadInput where there is none, with the nearest name."""
+    known = [found for found in client.assets() if isinstance(found, Asset)]
+    for found in known:
+        if asset in names_of(found):
+            return found
+    hint = (
+        nearest(asset, [found.name for found in known]) or f"; `mspctl assets list {client.name}` names them"
+    )
+    raise BadInput(f"{client.name}: no asset '{asset}'{hint}")
+
+
+def newest_host_key(client: Client, asset: Asset) -> str:
+    """Return the host key that the newest scan saw at an asset. Raise BadInput where none did."""
+    from mspctl.records import Observation
+
+    keys = [
+        str(record.raw["host_key"])
+        for record in client.scans()
+        if isinstance(record, Observation) and record.probe == "ssh" and record.address in asset.addresses
+        if record.raw.get("host_key")
+    ]
+    if not keys:
+        raise BadInput(f"{asset.name}: no scan saw an SSH host key; `mspctl discover {client.name}` first")
+    return keys[-1]
+
+
+def _entry(data: Any, asset: Asset) -> Any:
+    """Return the asset's mapping in overrides.yml, made where there is none."""
+    entries = data.setdefault("assets", [])
+    for entry in entries:
+        if entry.get("asset") == asset.id:
+            return entry
+    entries.append({"asset": asset.id, "note": f"{asset.name} at {asset.addresses[0]}"})
+    return entries[-1]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or key not in SETTABLE:
+        hint = nearest(key, list(SETTABLE)) or f"; known: {', '.join(SETTABLE)}"
+        raise BadInput(f"'{text}': write KEY=VALUE{hint}")
+    return key, value

@@ -1,0 +1,143 @@
+"""`mspctl discover`: what is on the client's networks."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import click
+
+from mspctl import hostkeys
+from mspctl.assets import merge
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, note, progress, table
+from mspctl.discovery import DEFAULT_PORTS, ScanRequest, plan, scan
+from mspctl.errors import BadInput, Interrupted
+from mspctl.records import Ambiguous, Asset, ClientFile, Site
+from mspctl.workspace import Client
+
+
+@click.command()
+@click.option(
+    "--network", "-n", "only", multiple=True, metavar="NAME", help="Only this network of the client."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be sent, and about how long it takes; send nothing."
+)
+@json_option
+@client_argument
+def discover(client: Client, only: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Find what is on the client's networks; reads only, and only where the client allowed it.
+
+    Every answer is on disk as it comes, so Ctrl-C keeps what was found.
+
+    \b
+        mspctl discover acme
+        mspctl discover acme --network office --dry-run
+    """
+    if dry_run:
+        estimate = plan(_request(client, client.file(), only, "dry-run"))
+        answer(
+            estimate,
+            table(
+                ("what", "number"),
+                [
+                    ("addresses", str(estimate.addresses)),
+                    ("packets", str(estimate.packets)),
+                    ("seconds, about", f"{estimate.seconds:.0f}"),
+                ],
+            ),
+            as_json,
+        )
+        return
+    with client.lock(f"mspctl discover {client.name}"):
+        result = perform(client, only)
+    answer(result, asset_table(result), as_json)
+
+
+def perform(client: Client, only: tuple[str, ...] = ()) -> tuple[Asset | Ambiguous, ...]:
+    """Scan, and bring the assets up to date with what was seen; one commit. Needs the client's lock."""
+    file = client.file()
+    name = client.fresh_id("observations", datetime.now(UTC))
+    request = _request(client, file, only, name)
+    stopped: Interrupted | None = None
+    with client.log("observations", name) as append, progress("discover") as report:
+        try:
+            scan(request, record=append, progress=report)
+        except Interrupted as error:
+            stopped = error
+    before = {asset.id: asset for asset in client.assets() if isinstance(asset, Asset)}
+    result = update(client, file)
+    client.commit(f"discover: {_news(before, result)}{' (stopped early)' if stopped else ''}")
+    for doubt in result:
+        if isinstance(doubt, Ambiguous):
+            note(f"{doubt.subject}: {doubt.detail}; {doubt.advice}")
+    if stopped:
+        raise stopped
+    return result
+
+
+def update(client: Client, file: ClientFile) -> tuple[Asset | Ambiguous, ...]:
+    """Work the assets and the pinned host keys out of all observations, and save them."""
+    overrides = client.overrides()
+    records = tuple(client.scans())
+    pinned, conflicts = hostkeys.pin(client.known_hosts(), records, overrides)
+    doubts = dict.fromkeys((*merge(records, file, overrides), *conflicts))
+    client.save("known_hosts", pinned)
+    client.save_records("assets.jsonl", doubts)
+    return tuple(doubts)
+
+
+def asset_table(found: Iterable[Asset | Ambiguous]) -> str:
+    """Return assets as a table for a person."""
+    return table(
+        ("asset", "address", "kind", "role", "system", "vendor", "services"),
+        (
+            (
+                asset.name + (" (gone)" if asset.gone_since else ""),
+                " ".join(asset.addresses[:2]) + (" …" if len(asset.addresses) > 2 else ""),
+                asset.get("kind") or "?",
+                asset.get("role") or "?",
+                f"{asset.get('os')} {asset.get('os_version')}".strip() or "?",
+                asset.get("vendor") or "?",
+                " ".join(str(service.port) for service in asset.services),
+            )
+            for asset in sorted((a for a in found if isinstance(a, Asset)), key=lambda asset: asset.name)
+        ),
+    )
+
+
+def _request(client: Client, file: ClientFile, only: tuple[str, ...], name: str) -> ScanRequest:
+    """Return what may be scanned, and nothing but that. Raise BadInput for a network that is not there."""
+    networks = [(site, network) for site in file.sites for network in site.networks]
+    known = [network.name for _, network in networks]
+    if unknown := sorted(set(only) - set(known)):
+        raise BadInput(f"{client.shown('client.yml')}: no network '{unknown[0]}'; known: {', '.join(known)}")
+    chosen = [(site, network) for site, network in networks if not only or network.name in only]
+    return ScanRequest(
+        scan=name,
+        networks=tuple(network.cidr for _, network in chosen),
+        exclude=tuple(span for _, network in chosen for span in network.exclude),
+        ports=tuple(sorted({*DEFAULT_PORTS, *file.discovery.extra_ports})),
+        snmp_communities=tuple(client.vault().get(name) for name in file.discovery.snmp.communities),
+        dns={network.cidr: _servers(site) for site, network in chosen},
+        packets_per_second=file.discovery.packets_per_second,
+    )
+
+
+def _servers(site: Site) -> tuple[str, ...]:
+    return tuple(str(address) for address in site.dns)
+
+
+def _news(before: dict[str, Asset], found: Iterable[Asset | Ambiguous]) -> str:
+    """Return in a few words what a scan changed."""
+    now = {asset.id: asset for asset in found if isinstance(asset, Asset)}
+    counts = {
+        "new": len(set(now) - set(before)),
+        "gone": sum(
+            1 for id_, a in now.items() if a.gone_since and (id_ not in before or not before[id_].gone_since)
+        ),
+        "changed": sum(
+            1 for id_, a in now.items() if id_ in before and a != before[id_] and not a.gone_since
+        ),
+    }
+    news = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{sum(1 for asset in now.values() if not asset.gone_since)} assets, {news or 'nothing new'}"

@@ -1,0 +1,62 @@
+"""`mspctl inventory`: what was found, as Ansible sees it."""
+
+from datetime import date
+
+import click
+
+from mspctl import catalog
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, table
+from mspctl.errors import BadInput
+from mspctl.inventory import Inventory, build, chosen_services, files
+from mspctl.records import Asset
+from mspctl.workspace import Client
+
+
+@click.command()
+@json_option
+@client_argument
+def inventory(client: Client, as_json: bool) -> None:
+    """Write the Ansible inventory: hosts.json, group_vars and host_vars of the client.
+
+    \b
+        mspctl inventory acme
+        ansible -i inventories/acme/hosts.json linux -m ansible.builtin.ping
+    """
+    with client.lock(f"mspctl inventory {client.name}"):
+        built = perform(client)
+    rows = ((host.name, ", ".join(host.groups), host.left_alone or "managed") for host in built.hosts)
+    answer(built, table(("host", "groups", "state"), rows), as_json)
+
+
+def perform(client: Client) -> Inventory:
+    """Build and write the inventory; one commit. Needs the client's lock."""
+    built = load(client)
+    wanted = files(built)
+    for name, text in wanted.items():
+        client.save(name, text)
+    for stale in client.path.glob("*_vars/*/mspctl.json"):
+        if stale.relative_to(client.path).as_posix() not in wanted:
+            stale.unlink()
+    managed = sum(1 for host in built.hosts if not host.left_alone)
+    client.commit(f"inventory: {len(built.hosts)} hosts, {managed} managed")
+    return built
+
+
+def load(client: Client) -> Inventory:
+    """Return the client's inventory from its assets. Raise BadInput with every mistake in what was chosen."""
+    file, settings = client.file(), client.workspace.settings()
+    lines = [
+        line
+        for service, choice in chosen_services(file, settings).items()
+        for line in catalog.check_choice(
+            f"{client.shown('client.yml')}: services.{service}",
+            service,
+            choice,
+            client.workspace.own_providers,
+        )
+    ]
+    if lines:
+        raise BadInput(lines)
+    found = [asset for asset in client.assets() if isinstance(asset, Asset)]
+    return build(client.name, file, settings, found, client.overrides(), date.today())

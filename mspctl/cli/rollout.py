@@ -1,0 +1,260 @@
+"""`mspctl rollout`: the client's services onto its hosts, in waves."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+from msgspec import structs
+
+from mspctl import rollout as engine
+from mspctl import waves
+from mspctl.cli import inventory as inventory_command
+from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
+from mspctl.cli.output import answer, note, progress, table
+from mspctl.cli.secret import missing_secrets
+from mspctl.errors import BadInput, ExitCode
+from mspctl.inventory import Inventory
+from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, TaskResult, WaveStarted
+from mspctl.rollout import Order, Unlock
+from mspctl.workspace import Client
+
+PLAYBOOK = "rollout"
+
+
+@click.command()
+@click.option(
+    "--apply", "apply_", is_flag=True, help="Change the hosts; without it the run only looks (--check)."
+)
+@click.option("--check", is_flag=True, help="Only look, change nothing: what happens without --apply.")
+@click.option("--diff", "-D", is_flag=True, help="Keep what each file would become or became.")
+@click.option("--resume", is_flag=True, help="Go on with the last run, less the hosts that are done.")
+@click.option("--retry-failed", is_flag=True, help="Only the hosts the last run lost.")
+@click.option("--uninstall", is_flag=True, help="Take the services off the hosts instead.")
+@ansible_options
+@json_option
+@client_argument
+def rollout(
+    client: Client,
+    apply_: bool,
+    check: bool,
+    diff: bool,
+    resume: bool,
+    retry_failed: bool,
+    uninstall: bool,
+    limit: str | None,
+    tags: tuple[str, ...],
+    skip_tags: tuple[str, ...],
+    extra_vars: tuple[str, ...],
+    forks: int | None,
+    ask_become_pass: bool,
+    verbose: int,
+    as_json: bool,
+) -> None:
+    """Roll the chosen services out: pilots first, then a share of the hosts, then the rest.
+
+    A host that is down or breaks fails alone; too many failures in a wave stop the run. Every result is in
+    runs/. Exit code 5: some hosts failed or were not reached.
+
+    \b
+        mspctl rollout acme --diff                 # a preview: nothing is changed
+        mspctl rollout acme --apply
+        mspctl rollout acme --apply --resume       # after an interruption
+        mspctl rollout acme --apply -t antivirus -l 'server:!db'
+    """
+    if check and apply_:
+        raise click.UsageError("--check only looks and --apply changes: give one of them")
+    if resume and (retry_failed or limit or tags or uninstall):
+        raise click.UsageError(
+            "--resume goes on with the run as it was; -l, -t, --retry-failed, --uninstall do not go with it"
+        )
+    with client.lock(f"mspctl rollout {client.name}"):
+        built = inventory_command.perform(client)
+        wanted = Order(
+            playbook=PLAYBOOK,
+            waves=(),
+            check=not apply_,
+            diff=diff,
+            tags=listed(tags),
+            skip_tags=listed(skip_tags),
+            variables={
+                **extra_variables(extra_vars),
+                **({"managed_agent_state": "absent"} if uninstall else {}),
+            },
+            forks=forks or client.workspace.settings().rollout.forks,
+            failure_budget=client.workspace.settings().rollout.failure_budget,
+            verbosity=verbose,
+        )
+        order = resumed(client, wanted) if resume else cut(client, built, wanted, limit, retry_failed)
+        records = perform(client, order, ask_become_pass)
+    answer(records, summary(records), as_json)
+    sys.exit(exit_code(records))
+
+
+def cut(client: Client, built: Inventory, order: Order, limit: str | None, retry_failed: bool) -> Order:
+    """Return `order` with the waves of the hosts it concerns. Raise BadInput where it concerns none."""
+    hosts = targets(built, order.tags)
+    if limit:
+        chosen = engine.limited(client.path / "hosts.json", limit)
+        hosts = {name: likeness for name, likeness in hosts.items() if name in chosen}
+    if retry_failed:
+        hosts = {name: hosts[name] for name in waves.lost(client.last_run(order.playbook)) if name in hosts}
+    if not hosts:
+        raise BadInput(
+            f"{client.name}: no managed host to change; `mspctl inventory {client.name}` says why not"
+        )
+    return structs.replace(order, waves=waves.cut(hosts, client.workspace.settings().rollout.share))
+
+
+def targets(built: Inventory, tags: Sequence[str] = ()) -> dict[str, str]:
+    """Return the hosts with a chosen service (of those the tags name), each with what it is alike to."""
+    services = set(tags) & set(built.services) or set(built.services)
+    return {
+        host.name: " ".join(host.discovered.get(key, "") for key in ("kind", "os", "os_version"))
+        for host in built.hosts
+        if services & set(host.groups)
+    }
+
+
+def resumed(client: Client, order: Order) -> Order:
+    """Return the order that goes on with the last run. Raise BadInput where that is finished."""
+    last = client.last_run(order.playbook)
+    left = waves.remaining(last)
+    started = waves.started(last)
+    if not waves.is_unfinished(last) or not left or not started:
+        raise BadInput(f"{client.name}: no unfinished rollout; start one with `mspctl rollout {client.name}`")
+    if started.check != order.check:
+        mode = "a preview; go on without --apply" if started.check else "with --apply; go on with it too"
+        raise BadInput(f"{client.name}: run {started.run} was {mode}")
+    return structs.replace(
+        order,
+        waves=left,
+        tags=started.tags,
+        skip_tags=started.skip_tags,
+        variables={**started.variables, **order.variables},
+        resumes=started.run,
+    )
+
+
+def perform(client: Client, order: Order, ask_become: bool = False) -> tuple[RunRecord, ...]:
+    """Run `order`; return its records. One commit; needs the client's lock.
+
+    Raise BadInput before anything starts when a secret is missing.
+    """
+    if lines := missing_secrets(client.workspace, client.name):
+        raise BadInput(lines)
+    keys = unlock(client, ask_become)
+    name = client.fresh_id("runs", datetime.now(UTC))
+    taken: list[RunRecord] = []
+    try:
+        with client.log("runs", name) as append, watching(order) as watch:
+
+            def record(each: RunRecord) -> None:
+                append(each)
+                taken.append(each)
+                watch(each)
+
+            engine.run(order, client.path / "hosts.json", name, keys, client.workspace.own_providers, record)
+    finally:
+        client.commit(_message(order, taken))
+    return tuple(taken)
+
+
+def unlock(client: Client, ask_become: bool = False) -> Unlock:
+    """Return what opens the client's hosts; asks for the vault's password only where there are secrets."""
+    vault = client.vault()
+    names = vault.names()
+    become = str(click.prompt("BECOME password", hide_input=True, err=True)) if ask_become else ""
+    secrets = (*(vault.get(name) for name in names), *([become] if become else []))
+    password = client.workspace.password() if names else ""
+    return Unlock(vault_password=password, become_password=become, secrets=secrets)
+
+
+def exit_code(records: Sequence[RunRecord]) -> ExitCode:
+    """Return how a run ends the command."""
+    ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
+    if ended and ended.status == "interrupted":
+        return ExitCode.INTERRUPTED
+    lost = [record for record in records if isinstance(record, HostOutcome) and record.status in waves.LOST]
+    return ExitCode.HOSTS_FAILED if lost or not ended or ended.status != "complete" else ExitCode.OK
+
+
+def summary(records: Sequence[RunRecord]) -> str:
+    """Return a run as a table for a person, and its verdict."""
+    rows = [
+        (
+            record.host,
+            str(record.wave),
+            record.status.value,
+            str(record.ok),
+            str(record.changed),
+            record.detail,
+        )
+        for record in records
+        if isinstance(record, HostOutcome)
+    ]
+    return (
+        f"{table(('host', 'wave', 'result', 'ok', 'changed', 'what happened'), rows)}\n\n{verdict(records)}"
+    )
+
+
+def verdict(records: Sequence[RunRecord]) -> str:
+    """Return a run in one line."""
+    outcomes = [record for record in records if isinstance(record, HostOutcome)]
+    started = waves.started(records)
+    if not started:
+        return "not started"
+    ended = next((record for record in records if isinstance(record, RunEnded)), None)
+    changed = sum(record.changed for record in outcomes)
+    lost = [record.host for record in outcomes if record.status in waves.LOST]
+    words = [f"{len(outcomes)} hosts"]
+    if changed:
+        verb = "would change" if started.check else "changed"
+        words.append(f"{changed} tasks {verb} {sum(1 for record in outcomes if record.changed)} hosts")
+    else:
+        words.append(
+            "nothing changed: every host is already as it should be" if not lost else "nothing changed"
+        )
+    if lost:
+        words.append(f"{len(lost)} failed or not reached: {', '.join(lost)}")
+    if ended and ended.status != "complete":
+        left = sum(len(wave) for wave in started.waves) - len(outcomes)
+        words.append(f"{ended.status} ({ended.reason}), {left} hosts not begun; go on with --resume")
+    mode = "preview" if started.check else "run"
+    return f"{mode} {started.run}: {'; '.join(words)}"
+
+
+@contextmanager
+def watching(order: Order) -> Iterator[Callable[[RunRecord], None]]:
+    """Show hosts as they get through their waves: a bar on a terminal, a line a host elsewhere."""
+    total = sum(len(wave) for wave in order.waves)
+    done: list[str] = []
+    with progress("preview" if order.check else order.playbook) as report:
+
+        def watch(record: RunRecord) -> None:
+            if isinstance(record, WaveStarted):
+                note(f"wave {record.wave} of {len(order.waves)}: {', '.join(record.hosts)}")
+            elif isinstance(record, TaskResult):
+                report(f"{record.host}: {record.task}", len(done), total)
+                if record.status in waves.LOST:
+                    note(f"{record.host}: {record.status}: {record.task}: {record.detail}")
+            elif isinstance(record, HostOutcome):
+                done.append(record.host)
+                report(record.host, len(done), total)
+                note(f"{record.host}: {record.status}, {record.changed} changes")
+
+        yield watch
+
+
+def _message(order: Order, records: Sequence[RunRecord]) -> str:
+    """Return the commit message of a run: what it did to whom."""
+    outcomes = [record for record in records if isinstance(record, HostOutcome)]
+    lost = [record.host for record in outcomes if record.status in waves.LOST]
+    changed = [record.host for record in outcomes if record.status is HostStatus.CHANGED]
+    what = "uninstall" if order.variables.get("managed_agent_state") == "absent" else order.playbook
+    parts = [f"{len(changed)} hosts changed" if changed else "nothing changed"]
+    if lost:
+        parts.append(f"{len(lost)} lost: {', '.join(lost)}")
+    mode = " (preview)" if order.check else ""
+    return f"{what}{mode}: {len(outcomes)} of {sum(map(len, order.waves))} hosts, {', '.join(parts)}"

@@ -1,0 +1,135 @@
+"""`mspctl verify`: which host has which service, asked of the hosts and of the servers."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mspctl import catalog, consoles, waves
+from mspctl import verify as stage
+from mspctl.cli import inventory as inventory_command
+from mspctl.cli import report as report_command
+from mspctl.cli import rollout as rollout_command
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, note, table
+from mspctl.errors import ExitCode, MspctlError
+from mspctl.inventory import Inventory
+from mspctl.records import ConsoleAnswer, Coverage, CoverageState, RunRecord
+from mspctl.rollout import Order
+from mspctl.workspace import Client
+
+PLAYBOOK = "verify"
+_POLL_SECONDS = 5
+
+
+@click.command()
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.IntRange(0, 3600),
+    default=0,
+    metavar="SECONDS",
+    help="How long to wait for agents that run but that the server has not heard of yet.",
+)
+@click.option("--forks", "-f", type=click.IntRange(1, 200), help="Hosts asked at the same time.")
+@click.option("--ask-become-pass", "-K", is_flag=True, help="Ask for the password of sudo.")
+@json_option
+@client_argument
+def verify(
+    client: Client, wait_seconds: int, forks: int | None, ask_become_pass: bool, as_json: bool
+) -> None:
+    """Ask every host and every server whether the services work; changes nothing.
+
+    Prints hosts by services: covered, missing, failing, excluded, unknown. Exit code 4 when a host is not
+    covered and not left out for a reason.
+
+    \b
+        mspctl verify acme --wait 120
+    """
+    with client.lock(f"mspctl verify {client.name}"):
+        coverage = perform(client, wait_seconds, forks, ask_become_pass)
+    answer(coverage, coverage_text(coverage), as_json)
+    sys.exit(ExitCode.OK if stage.is_complete(coverage) else ExitCode.NOT_COVERED)
+
+
+def perform(
+    client: Client, wait_seconds: int = 0, forks: int | None = None, ask_become: bool = False
+) -> tuple[Coverage, ...]:
+    """Observe, judge, and save the evidence and the client's page; one commit. Needs the client's lock."""
+    built = inventory_command.perform(client)
+    hosts = tuple(sorted(rollout_command.targets(built)))
+    settings = client.workspace.settings()
+    records: tuple[RunRecord, ...] = ()
+    if hosts:
+        order = Order(playbook=PLAYBOOK, waves=(hosts,), check=False, forks=forks or settings.rollout.forks)
+        records = rollout_command.perform(client, order, ask_become)
+    started = waves.started(records)
+    run_id = started.run if started else ""
+    coverage = _judge(client, built, records, run_id)
+    deadline = time.monotonic() + wait_seconds
+    while stage.awaited(coverage) and time.monotonic() < deadline:
+        note(f"waiting for the servers to hear from: {', '.join(_waiting(coverage))}")
+        time.sleep(_POLL_SECONDS)
+        coverage = _judge(client, built, records, run_id)
+    client.save_records("evidence.jsonl", coverage)
+    report_command.perform(client)
+    client.commit(f"verify: {_counts(coverage)}")
+    return coverage
+
+
+def coverage_text(coverage: Sequence[Coverage]) -> str:
+    """Return coverage as a matrix of hosts by services, and the reasons below it."""
+    services = sorted({found.service for found in coverage})
+    states = {(found.asset, found.service): found.state.value for found in coverage}
+    hosts = sorted({found.asset for found in coverage})
+    matrix = table(
+        ("host", *services), ([host, *(states.get((host, name), "") for name in services)] for host in hosts)
+    )
+    reasons = [
+        (found.asset, found.service, found.state.value, found.reason)
+        for found in coverage
+        if found.state is not CoverageState.COVERED
+    ]
+    told = f"\n\n{table(('host', 'service', 'state', 'reason'), reasons)}" if reasons else ""
+    return f"{matrix}{told}\n\n{_counts(coverage)}"
+
+
+def _judge(
+    client: Client, built: Inventory, records: Sequence[RunRecord], run_id: str
+) -> tuple[Coverage, ...]:
+    answers = {
+        service: _ask(client, built, service)
+        for service, choice in built.services.items()
+        if built.members(service)
+        and catalog.provider(service, choice.provider, client.workspace.own_providers).console
+    }
+    return stage.judge(built, records, answers, client.coverage(), run_id)
+
+
+def _ask(client: Client, built: Inventory, service: str) -> dict[str, ConsoleAnswer] | str:
+    """Return what the service's console says of the hosts, or why it says nothing."""
+    choice = built.services[service]
+    query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
+    console = client.workspace.settings().consoles.get(choice.provider)
+    if query is None or console is None:
+        return f"mspctl.yml: consoles.{choice.provider}: missing; the server cannot be asked"
+    reference = console.token or console.password
+    try:
+        secret = client.workspace.vault().get(reference) if reference else ""
+        ca_file = client.workspace.root / Path(console.ca_file) if console.ca_file else None
+        return consoles.ask(query, console, secret, ca_file, client.name, built.members(service))
+    except MspctlError as error:
+        return str(error)
+
+
+def _waiting(coverage: Sequence[Coverage]) -> list[str]:
+    return sorted({found.asset for found in coverage if found.state is CoverageState.FAILING})
+
+
+def _counts(coverage: Sequence[Coverage]) -> str:
+    counts = {state: sum(1 for found in coverage if found.state is state) for state in CoverageState}
+    return (
+        ", ".join(f"{count} {state.value}" for state, count in counts.items() if count) or "no service chosen"
+    )

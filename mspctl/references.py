@@ -1,0 +1,33 @@
+"""Which secrets the hand-written files refer to, and from where; pure."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from mspctl.records import Json, Record
+
+_PREFIX = "vault:"
+
+
+def references(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
+    """Return the secrets that records refer to: name → the places, each `file: path inside it`.
+
+    `records` maps the name of a file to what it holds.
+    """
+    found: dict[str, list[str]] = {}
+    for file, record in records.items():
+        for place, text in _texts(msgspec.to_builtins(record), ""):
+            if text.startswith(_PREFIX):
+                found.setdefault(text.removeprefix(_PREFIX), []).append(f"{file}: {place}")
+    return {name: tuple(places) for name, places in sorted(found.items())}
+
+
+def _texts(node: Json, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _texts(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from _texts(value, f"{place}[{index}]")
+    elif isinstance(node, str):
+        yield place, node

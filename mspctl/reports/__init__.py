@@ -1,0 +1,70 @@
+"""A client's records → pages for people; pure. All of it is escaped: a hostile device named itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mspctl.events import plain
+from mspctl.records import (
+    Ambiguous,
+    Asset,
+    ClientFile,
+    Coverage,
+    CoverageState,
+    HostOutcome,
+    RunEnded,
+    RunRecord,
+    RunStarted,
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a client's page shows."""
+
+    provider: str
+    name: str
+    client: ClientFile
+    assets: Sequence[Asset]
+    doubts: Sequence[Ambiguous]
+    coverage: Sequence[Coverage]
+    run: Sequence[RunRecord]
+
+
+def page(view: View) -> str:
+    """Return the client's page: one HTML file that opens without a network."""
+    services = sorted({found.service for found in view.coverage})
+    run = [record for record in view.run if isinstance(record, RunStarted)]
+    ended = [record for record in view.run if isinstance(record, RunEnded)]
+    return str(
+        _environment()
+        .get_template("client.html.j2")
+        .render(
+            view=view,
+            present=[asset for asset in view.assets if not asset.gone_since],
+            gone=[asset for asset in view.assets if asset.gone_since],
+            services=services,
+            matrix={(found.asset, found.service): found for found in view.coverage},
+            hosts=sorted({found.asset for found in view.coverage}),
+            counts=[
+                (state.value, sum(1 for found in view.coverage if found.state is state))
+                for state in CoverageState
+            ],
+            run=run[-1] if run else None,
+            ended=ended[-1] if ended else None,
+            outcomes=[record for record in view.run if isinstance(record, HostOutcome)],
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mspctl", "data/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = lambda text, limit=200: plain(str(text), limit)
+    return environment
