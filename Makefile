@@ -20,7 +20,7 @@ $(READY): pyproject.toml .config/constraints.txt
 	@touch $@
 
 demo: setup ## set up all, build the lab client, onboard it, show the result
-	@$(BIN)/python -m tests.lab.demo
+	@$(BIN)/python -m tests.demo
 
 test: setup ## set up all, run every test
 	@tests/run.sh

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs every suite: two tracks side by side, as the slow ones mostly wait. Logs go to build/test.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+logs=build/test
+mkdir -p "$logs"
+
+suite() { # name, command…: runs one suite, tells when it ends
+  local name=$1 began=$SECONDS; shift
+  if "$@" >"$logs/$name.log" 2>&1; then local word=passed; else local word=FAILED; fi
+  echo "$name: $word after $((SECONDS - began)) s" | tee "$logs/$name.verdict"
+}
+
+lab_track() {
+  suite lab .venv/bin/pytest -m lab tests
+}
+
+own_track() {
+  suite unit .venv/bin/pytest -m "not lab and not wheel" -n 2 --cov --cov-report= tests
+  suite wheel .venv/bin/pytest -m wheel tests
+  suite molecule tests/molecule.sh
+}
+
+# What needs apt is installed before the tracks part, as apt serves one at a time.
+if ! .venv/bin/python -m tests.lab prepare; then
+  echo "lab: cannot be prepared here" >&2
+  exit 1
+fi
+rm -f "$logs"/*.verdict
+lab_track & own_track & wait
+
+failed=0
+for name in unit wheel molecule lab; do
+  echo "──── $name"
+  if grep -q passed "$logs/$name.verdict" 2>/dev/null; then
+    tail -n 12 "$logs/$name.log"
+  else
+    failed=1
+    tail -n 400 "$logs/$name.log"
+  fi
+done
+cat "$logs"/*.verdict
+exit $failed
