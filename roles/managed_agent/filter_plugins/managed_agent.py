@@ -1,0 +1,123 @@
+"""Hold a client's settings and secrets against what a provider record declares."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+# C0 and C1 controls, and the two characters that Unicode itself calls line and paragraph separator.
+CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+DETAIL_LENGTH = 300
+TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
+
+
+def with_defaults(given: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given settings over the defaults of the declared ones."""
+    defaults = {name: setting["default"] for name, setting in declared.items() if "default" in setting}
+    return defaults | dict(given)
+
+
+def setting_problems(values: Mapping[str, Any], declared: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with settings, a sentence each, in the order of their names."""
+    return [
+        f"setting {name}: {problem}"
+        for name in sorted(values.keys() | declared.keys())
+        for problem in _setting_problems(name, values, declared)
+    ]
+
+
+def secret_problems(values: Mapping[str, Any], declared: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with secrets, a sentence each, without a word of their values."""
+    return [
+        f"secret {name}: {problem}"
+        for name in sorted(values.keys() | declared.keys())
+        for problem in _secret_problems(name, values, declared)
+    ]
+
+
+def probe_results(results: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Return whether each probe came out well by its id, given the results of the task that ran them."""
+    return {result["__managed_agent_probe"]["id"]: result["rc"] == 0 for result in results}
+
+
+def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the report's entry for each check, given the results of the task that ran them."""
+    return [_check_result(result["__managed_agent_check"], result) for result in results]
+
+
+def _check_result(check: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    output = result.get("stdout", "")
+    is_expected = re.search(check.get("expect", ""), output) is not None
+    said = output or result.get("stderr") or result.get("msg", "")
+    return {
+        "id": check["id"],
+        "title": check["title"],
+        "ok": is_expected and result.get("rc") == check.get("code", 0),
+        "detail": " ".join(CONTROL_CHARACTERS.sub(" ", said).split())[:DETAIL_LENGTH],
+        "optional": check.get("optional", False),
+    }
+
+
+def _setting_problems(name: str, values: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[str]:
+    if name not in declared:
+        yield f"unknown; there are: {', '.join(declared) or 'none'}"
+    elif name not in values:
+        yield f"required: {declared[name]['description']}"
+    else:
+        yield from _value_problems(values[name], declared[name])
+
+
+def _secret_problems(name: str, values: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[str]:
+    if name not in declared:
+        yield f"unknown; there are: {', '.join(declared) or 'none'}"
+    elif not values.get(name):
+        yield f"missing: {declared[name]['description']}"
+    elif not isinstance(values[name], str) or CONTROL_CHARACTERS.search(values[name]):
+        yield "has to be text of one line"
+    elif not re.fullmatch(declared[name].get("pattern", ".*"), values[name]):
+        yield f"has the wrong form: {declared[name]['description']}"
+
+
+def _value_problems(value: Any, setting: Mapping[str, Any]) -> Iterator[str]:
+    is_right = isinstance(value, TYPES[setting["type"]])
+    if not is_right or (isinstance(value, bool) and setting["type"] != "boolean"):
+        hint = "; quote it" if setting["type"] == "string" else ""
+        yield f"has to be of type {setting['type']}, is {value!r:.60}{hint}"
+    elif isinstance(value, list):
+        for item in value:
+            yield from _text_problems(item, setting)
+    elif isinstance(value, str):
+        yield from _text_problems(value, setting)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield from _bound_problems(value, setting)
+
+
+def _text_problems(value: Any, setting: Mapping[str, Any]) -> Iterator[str]:
+    choices = setting.get("choices")
+    if not isinstance(value, str):
+        yield f"has to hold text, holds {value!r:.60}"
+    elif CONTROL_CHARACTERS.search(value):
+        yield f"has a line break or another control character: {value!r:.60}"
+    elif choices and value not in choices:
+        yield f"has to be one of {', '.join(choices)}, is {value!r:.60}"
+    elif not re.fullmatch(setting.get("pattern", ".*"), value):
+        yield f"does not have the form {setting['pattern']}: {value!r:.60}"
+
+
+def _bound_problems(value: int, setting: Mapping[str, Any]) -> Iterator[str]:
+    minimum, maximum = setting.get("minimum", value), setting.get("maximum", value)
+    if not minimum <= value <= maximum:
+        yield f"has to lie within {minimum} and {maximum}, is {value}"
+
+
+class FilterModule:
+    """The filters of the role."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return each filter by its name."""
+        return {
+            "managed_agent_with_defaults": with_defaults,
+            "managed_agent_setting_problems": setting_problems,
+            "managed_agent_secret_problems": secret_problems,
+            "managed_agent_probe_results": probe_results,
+            "managed_agent_check_results": check_results,
+        }
