@@ -84,7 +84,7 @@ def test_main_commands_from_another_folder(installed: Path, tmp_path: Path) -> N
 
 
 def test_playbooks_run_from_the_wheel(installed: Path, tmp_path: Path) -> None:
-    """Ansible of the wheel's environment finds roles, plugins and providers: the syntax check reads them all."""
+    """Ansible of the wheel's environment finds roles and plugins: the syntax check reads them all."""
     code = "from mspctl import catalog; print(catalog.playbook('rollout')); print(catalog.content('roles'))"
     playbook, roles = subprocess.run(
         [str(installed / "python"), "-c", code], text=True, capture_output=True, check=True, cwd="/"
