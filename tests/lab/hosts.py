@@ -45,11 +45,10 @@ def remove(names: list[str]) -> None:
 
 
 def create_arguments(description: Description, host: Host) -> list[str]:
-    """Return podman's arguments for one host; its link addresses follow from its addresses, so they stay."""
+    """Return podman's arguments for one host; its addresses outlive it."""
     arguments = ["--name", host.container, "--hostname", host.name, "--no-hosts", *machine.limit_options()]
     for index, (name, address) in enumerate(host.addresses.items()):
-        link = "02:00:" + ":".join(f"{byte:02x}" for byte in address.packed)
-        place = f"ip={address},mac={link},interface_name=eth{index}"
+        place = f"ip={address},mac={network.link_address(address)},interface_name=eth{index}"
         arguments.append(f"--network={description.network(name).podman_name}:{place}")
     arguments += _resolver_arguments(description, host)
     arguments.append(f"--sysctl=net.ipv4.ip_forward={int(len(host.addresses) > 1)}")

@@ -4,12 +4,21 @@ Only the office is on this machine's own link. The other segments are reached th
 would be at a client, so podman's own address is taken off their bridges.
 """
 
+from ipaddress import IPv4Address
+
 from tests.lab.description import PREFIX, Description, Host, Network
 from tests.lab.podman import exists, inspect, podman
 from tests.lab.process import attempt, run
 
 CHAIN = "MSPCTL-LAB"
-_JUMPS = (("raw", "PREROUTING"), ("raw", "OUTPUT"), ("nat", "POSTROUTING"), ("filter", "FORWARD"), ("filter", "INPUT"))
+OUTPUT_CHAIN = f"{CHAIN}-OUTPUT"
+_JUMPS = (
+    ("raw", "PREROUTING", CHAIN),
+    ("raw", "OUTPUT", OUTPUT_CHAIN),
+    ("nat", "POSTROUTING", CHAIN),
+    ("filter", "FORWARD", CHAIN),
+    ("filter", "INPUT", CHAIN),
+)
 
 
 def create(description: Description) -> None:
@@ -17,13 +26,13 @@ def create(description: Description) -> None:
     for network in description.networks:
         if not exists("network", network.podman_name):
             addresses = ["--subnet", str(network.cidr), "--gateway", str(network.gateway)]
-            reach = [] if _holds_laptop(description, network) else ["--internal"]
+            reach = [] if network is _office(description) else ["--internal"]
             podman("network", "create", "--disable-dns", *reach, *addresses, network.podman_name)
 
 
 def shape(description: Description) -> None:
     """Route the segments through the router and let them out. Podman undoes it with the last container of one."""
-    office = next(network for network in description.networks if _holds_laptop(description, network))
+    office = _office(description)
     for network in description.networks:
         bridge = inspect("network", network.podman_name)["network_interface"]
         if network is office or attempt(["ip", "link", "show", bridge]).returncode != 0:
@@ -31,10 +40,9 @@ def shape(description: Description) -> None:
         run(["ip", "-4", "address", "flush", "dev", bridge])
         attempt(["ip", "route", "replace", str(network.cidr), "via", str(office.router)])
     run(["iptables-restore", "--wait", "--noflush"], text_input=_rules(description))
-    for table, chain in _JUMPS:
-        jump = ["-j", CHAIN]
-        if attempt(["iptables", "--wait", "-t", table, "-C", chain, *jump]).returncode != 0:
-            run(["iptables", "--wait", "-t", table, "-I", chain, *jump])
+    for table, hook, chain in _JUMPS:
+        if attempt(["iptables", "--wait", "-t", table, "-C", hook, "-j", chain]).returncode != 0:
+            run(["iptables", "--wait", "-t", table, "-I", hook, "-j", chain])
 
 
 def connect(host: Host, description: Description) -> None:
@@ -47,43 +55,57 @@ def connect(host: Host, description: Description) -> None:
             run([*inside, "sysctl", "--quiet", f"net.ipv4.conf.{name}.send_redirects=0"])
         return
     router = str(description.network(host.network).router)
-    run([*inside, "ip", "route", "replace", "default", "via", router])
+    run([*inside, "ip", "route", "flush", "exact", "default"])
+    run([*inside, "ip", "route", "add", "default", "via", router])
 
 
 def remove(description: Description) -> None:
     """Remove the networks, routes and rules of the lab, and nothing else."""
-    for table, chain in _JUMPS:
-        while attempt(["iptables", "--wait", "-t", table, "-D", chain, "-j", CHAIN]).returncode == 0:
+    for table, hook, chain in _JUMPS:
+        while attempt(["iptables", "--wait", "-t", table, "-D", hook, "-j", chain]).returncode == 0:
             pass
-    for table in sorted({table for table, _ in _JUMPS}):
-        attempt(["iptables", "--wait", "-t", table, "-F", CHAIN])
-        attempt(["iptables", "--wait", "-t", table, "-X", CHAIN])
+    for table, chain in {(table, chain) for table, _, chain in _JUMPS}:
+        attempt(["iptables", "--wait", "-t", table, "-F", chain])
+        attempt(["iptables", "--wait", "-t", table, "-X", chain])
     for network in description.networks:
-        if not _holds_laptop(description, network):
+        if network is not _office(description):
             attempt(["ip", "route", "del", str(network.cidr)])
     names = podman("network", "ls", "--filter", f"name=^{PREFIX}", "--format", "{{.Name}}").split()
     for name in names:
         podman("network", "rm", "--force", name)
 
 
-def _holds_laptop(description: Description, network: Network) -> bool:
-    return description.laptop in network.cidr
+def link_address(address: IPv4Address) -> str:
+    """Return the link address of a host: made from its address, so that it outlives the container."""
+    return "02:00:" + ":".join(f"{byte:02x}" for byte in address.packed)
+
+
+def _office(description: Description) -> Network:
+    return next(network for network in description.networks if description.laptop in network.cidr)
 
 
 def _rules(description: Description) -> str:
     """Return rules that leave traffic inside the lab alone and hide the lab behind this machine outside it.
 
-    Bridged packets pass the machine's tables once per bridge: tracked, they would be translated on the way.
+    Packets between containers pass this machine's tables too, once per bridge they cross. Tracked, they would
+    be translated half way. Only what the router hands over for the world outside is tracked, on this machine.
     """
     segments = [str(network.cidr) for network in description.networks]
-    untracked = [f"-A {CHAIN} -s {source} -d {target} -j CT --notrack" for source in segments for target in segments]
-    hidden = [f"-A {CHAIN} -s {source} -j MASQUERADE" for source in segments]
-    accepted = [f"-A {CHAIN} -s {source} -j ACCEPT" for source in segments]
-    accepted += [
-        f"-A {CHAIN} -d {target} -m conntrack --ctstate ESTABLISHED,RELATED,UNTRACKED -j ACCEPT"
-        for target in segments
-    ]
+    router = link_address(_office(description).router)
+    into_lab = [f"-d {target} -j CT --notrack" for target in segments]
+    bridged = [f"-s {source} -m mac ! --mac-source {router} -j CT --notrack" for source in segments]
+    hidden = [f"-s {source} -j MASQUERADE" for source in segments]
+    accepted = [f"-s {source} -j ACCEPT" for source in segments]
+    states = "-m conntrack --ctstate ESTABLISHED,RELATED,UNTRACKED"
+    accepted += [f"-d {target} {states} -j ACCEPT" for target in segments]
+    tables = {
+        "raw": {CHAIN: into_lab + bridged, OUTPUT_CHAIN: into_lab},
+        "nat": {CHAIN: hidden},
+        "filter": {CHAIN: accepted},
+    }
     lines = []
-    for table, rules in (("raw", untracked), ("nat", hidden), ("filter", accepted)):
-        lines += [f"*{table}", f":{CHAIN} - [0:0]", *rules, "COMMIT"]
+    for table, chains in tables.items():
+        lines += [f"*{table}", *(f":{chain} - [0:0]" for chain in chains)]
+        lines += [f"-A {chain} {rule}" for chain, rules in chains.items() for rule in rules]
+        lines.append("COMMIT")
     return "\n".join(lines) + "\n"

@@ -85,7 +85,8 @@ def _certificate(description: Description, host: Host) -> Iterator[File]:
 def _names(description: Description, resolvers: list[str]) -> Iterator[File]:
     """Yield dnsmasq's settings: names and addresses of the client, and leases for its servers' segment."""
     settings = [
-        "no-resolv", "no-hosts", "addn-hosts=/etc/harbour-hosts",
+        # Naming the link lifts Debian's restriction to askers of the same segment.
+        "interface=eth0", "no-resolv", "no-hosts", "addn-hosts=/etc/harbour-hosts",
         f"domain={description.zone}", f"local=/{description.zone}/",
         *(f"server={resolver}" for resolver in resolvers),
         "dhcp-range=10.203.20.100,10.203.20.150,1h",
