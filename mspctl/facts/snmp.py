@@ -54,6 +54,7 @@ def parse(raw: Raw) -> Facts:
     found["snmp.object_id"] = found["snmp.object_id"].lstrip(".")
     maker = _ENTERPRISE.match(found["snmp.object_id"])
     found["snmp.enterprise"] = maker[1] if maker else ""
+    found["snmp.printer"] = "yes" if is_printer(values) else ""
     found["snmp.engine"] = _engine(found["snmp.engine"])
     found["snmp.bridge"] = mac_address(":".join(re.findall("..", found["snmp.bridge"].removeprefix("0x"))))
     if not is_printer(values):

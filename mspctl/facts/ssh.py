@@ -1,7 +1,7 @@
 """What an SSH server says before login.
 
-Raw: {"banner": "SSH-2.0-…", "key": "ssh-ed25519 AAAA…", "fingerprint": "SHA256:…"}; key and fingerprint
-are missing where the server did not prove that it holds one.
+Raw: {"banner": "SSH-2.0-…", "host_key": "ssh-ed25519 AAAA…", "fingerprint": "SHA256:…"}; without the key
+and its fingerprint where the server did not prove that it holds one.
 """
 
 import base64
@@ -16,7 +16,7 @@ _KEY_CHARACTERS = 4096  # an RSA key of 16,384 bits has about 2,800
 
 def parse(raw: Raw) -> Facts:
     """Return ssh.banner, and ssh.key with ssh.fingerprint for a well-formed public key."""
-    key = public_key(raw.get("key"))
+    key = public_key(raw.get("host_key"))
     return given(
         {
             "ssh.banner": line(raw.get("banner"), 255),

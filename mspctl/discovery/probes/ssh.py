@@ -31,7 +31,7 @@ async def collect(address: str, port: int, seconds: float) -> dict[str, Json] | 
         return None
     raw: dict[str, Json] = {"banner": text}
     if text.startswith("SSH-") and (key := await _host_key(address, port, seconds)):
-        raw |= {"key": key, "fingerprint": fingerprint(key)}
+        raw |= {"host_key": key, "fingerprint": fingerprint(key)}
     return raw
 
 

@@ -1,0 +1,296 @@
+"""All scans of a client → its assets; pure.
+
+Whose evidence is whose stands in identity.py, what a machine is in identify.py. Here one machine's story
+is told scan by scan: which addresses, ports and answers still hold, since when each value is known, and
+whether the machine is gone. A scan that sees what was known changes nothing, to the byte.
+"""
+
+from base64 import b32encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from mspctl import doubts
+from mspctl.facts import Facts, facts
+from mspctl.fingerprints import shipped
+from mspctl.identify import identify
+from mspctl.identity import Mark, machines
+from mspctl.naming import proposed, safe, unique
+from mspctl.records import (
+    Ambiguous,
+    Asset,
+    ClientFile,
+    Identity,
+    IdentityKind,
+    Observation,
+    Override,
+    OverridesFile,
+    ScanRecord,
+    Service,
+    Value,
+)
+from mspctl.sightings import History, Places, Scan, Sighting, read
+
+_PORT_BOUND = frozenset({"tcp", "ssh", "http", "tls"})
+_ID_CHARACTERS = 8
+
+Evidence = dict[tuple[str, str, int], Observation]  # by address, probe and port
+
+
+class Story(NamedTuple):
+    """One machine as it stands after the newest scan."""
+
+    sightings: tuple[Sighting, ...]
+    addresses: tuple[str, ...]
+    evidence: Evidence
+    profile: dict[str, Value]
+    gone_since: str
+
+
+def merge(
+    log: Iterable[ScanRecord], client: ClientFile, overrides: OverridesFile
+) -> tuple[Asset | Ambiguous, ...]:
+    """Return the client's assets by name, then every doubt, from the records of all its scans.
+
+    The order of the log and repeated records do not matter. What lies in no network the client lists, or
+    is excluded from scanning, is left out.
+    """
+    places = Places(client)
+    history = read(log, places)
+    found = machines(history)
+    stories = [
+        _story(group, history, places) for group in found.groups if not doubts.is_phantom(group, found)
+    ]
+    ids = _ids(stories)
+    corrections = {override.asset: override for override in overrides.assets}
+    names = _names(stories, ids, corrections)
+    started = {scan.id: scan for scan in history.scans}
+    assets = [
+        _asset(story, id_, names[id_], places, corrections.get(id_), set(found.shared), started)
+        for story, id_ in zip(stories, ids, strict=True)
+    ]
+    sightings = {id_: story.sightings for id_, story in zip(ids, stories, strict=True)}
+    return (
+        *sorted(assets, key=lambda asset: asset.name),
+        *doubts.all_doubts(assets, sightings, history, found, overrides),
+    )
+
+
+def _story(group: tuple[Sighting, ...], history: History, places: Places) -> Story:
+    """Return a machine's state after all scans, told in the order of the scans."""
+    by_scan: dict[str, list[Sighting]] = {}
+    for sighting in group:
+        by_scan.setdefault(sighting.scan, []).append(sighting)
+    addresses: set[str] = set()
+    evidence: Evidence = {}
+    profile: dict[str, Value] = {}
+    judged: object = None
+    gone_since = ""
+    for scan in history.scans:
+        here = by_scan.get(scan.id, [])
+        if here:
+            gone_since = ""
+            now = {sighting.address for sighting in here}
+            addresses = now | {address for address in addresses if not scan.covers(address)}
+            evidence = _updated(evidence, addresses, here, scan)
+            said = _said(evidence)
+            if said != judged:
+                judged, profile = said, _judged(evidence, addresses, profile, places)
+        elif addresses and not gone_since and all(map(scan.covers, addresses)):
+            gone_since = scan.id
+    ordered = tuple(
+        sorted(addresses, key=lambda address: (not _has_ssh(evidence, address), places.order(address)))
+    )
+    return Story(group, ordered, evidence, profile, gone_since)
+
+
+def _updated(evidence: Evidence, addresses: set[str], here: Iterable[Sighting], scan: Scan) -> Evidence:
+    """Return what is known after a scan: the newest answer of each probe, less what the scan found closed."""
+    kept = {key: seen for key, seen in evidence.items() if key[0] in addresses}
+    for sighting in here:
+        new = {
+            (seen.address, seen.probe, seen.port or 0): seen
+            for seen in sighting.observations
+            if seen.probe != "tcp" or facts(seen).get("tcp.state") == "open"
+        }
+        open_ports = {port for _, probe, port in new if probe == "tcp"}
+        closed = scan.ports - open_ports if scan.covers(sighting.address) else frozenset()
+        kept = {
+            (address, probe, port): seen
+            for (address, probe, port), seen in kept.items()
+            if not (address == sighting.address and probe in _PORT_BOUND and port in closed)
+        } | new
+    return kept
+
+
+def _said(evidence: Evidence) -> frozenset[tuple[object, ...]]:
+    """Return what the evidence says, without when it was said."""
+    return frozenset((*key, tuple(sorted(facts(seen).items()))) for key, seen in evidence.items())
+
+
+def _judged(
+    evidence: Evidence, addresses: set[str], before: dict[str, Value], places: Places
+) -> dict[str, Value]:
+    """Return the profile the evidence gives; a value that was known already keeps its `since`."""
+    found = [place for address in sorted(addresses, key=places.order) if (place := places.of(address))]
+    holds = found[0][1].holds if found else None
+    profile = identify(evidence.values(), holds, networks=len({network.name for _, network in found}))
+    return {
+        field: msgspec.structs.replace(value, since=before[field].since)
+        if field in before and before[field].value == value.value
+        else value
+        for field, value in profile.items()
+    }
+
+
+def _has_ssh(evidence: Evidence, address: str) -> bool:
+    return any(key[0] == address and key[1] == "ssh" for key in evidence)
+
+
+def _ids(stories: Sequence[Story]) -> list[str]:
+    """Return a stable id for each machine: made of its strongest mark in the first scan that saw it.
+
+    A mark that several machines bore in that scan is passed over; older machines choose first.
+    """
+    candidates = [_first_marks(story) for story in stories]
+    order = sorted(
+        range(len(stories)),
+        key=lambda place: (stories[place].sightings[0].scan, stories[place].sightings[0].address),
+    )
+    bearers: dict[tuple[str, Mark], int] = {}
+    for story, marks in zip(stories, candidates, strict=True):
+        for mark in marks:
+            key = (story.sightings[0].scan, mark)
+            bearers[key] = bearers.get(key, 0) + 1
+    ids: dict[int, str] = {}
+    taken: set[str] = set()
+    for place in order:
+        scan = stories[place].sightings[0].scan
+        own = [id_of(mark) for mark in candidates[place] if bearers[scan, mark] == 1]
+        last = id_of((IdentityKind.ADDRESS, f"{stories[place].sightings[0].address} {scan}"))
+        ids[place] = next(id_ for id_ in (*own, last) if id_ not in taken)
+        taken.add(ids[place])
+    return [ids[place] for place in range(len(stories))]
+
+
+def _first_marks(story: Story) -> list[Mark]:
+    """Return what told a machine from others when it was first seen, strongest first, its addresses last."""
+    first = [sighting for sighting in story.sightings if sighting.scan == story.sightings[0].scan]
+    marks: list[Mark] = [
+        (kind, value)
+        for kind in IdentityKind
+        for value in sorted({value for sighting in first for value in sighting.marks.get(kind, ())})
+    ]
+    return marks + [(IdentityKind.ADDRESS, address) for address in sorted(s.address for s in first)]
+
+
+def id_of(mark: Mark) -> str:
+    """Return the id of a machine known by a mark."""
+    digest = sha256(f"{mark[0].value} {mark[1]}".encode()).digest()
+    return "a-" + b32encode(digest).decode().lower()[:_ID_CHARACTERS]
+
+
+def _names(stories: Sequence[Story], ids: Sequence[str], corrections: dict[str, Override]) -> dict[str, str]:
+    """Return a unique name for each id: the engineer's first, then of what is there before what is gone."""
+    wanted: list[tuple[tuple[object, ...], str, str]] = []
+    for story, id_ in zip(stories, ids, strict=True):
+        override = corrections.get(id_)
+        given = safe(override.values.get("name", "")) if override else ""
+        name = given or proposed(story.evidence.values(), story.addresses)
+        wanted.append(((not given, bool(story.gone_since), story.sightings[0].scan, id_), id_, name))
+    return unique({id_: name for _, id_, name in sorted(wanted)})
+
+
+def _asset(
+    story: Story,
+    id_: str,
+    name: str,
+    places: Places,
+    override: Override | None,
+    shared: set[Mark],
+    scans: dict[str, Scan],
+) -> Asset:
+    first = story.sightings[0]
+    place = places.of(story.addresses[0])
+    profile = dict(story.profile)
+    if override:
+        since = scans[first.scan].started_at
+        profile |= {
+            field: Value(
+                value=value,
+                confidence=1,
+                probe="override",
+                rule="override",
+                evidence=override.note,
+                since=since,
+            )
+            for field, value in override.values.items()
+            if field != "name"
+        }
+    return Asset(
+        id=id_,
+        name=name,
+        site=place[0].name if place else "",
+        network=place[1].name if place else "",
+        addresses=story.addresses,
+        profile=dict(sorted(profile.items())),
+        services=_services(story.evidence),
+        identities=_identities(story),
+        merged_because=_reasons(story, shared),
+        first_seen=first.scan,
+        gone_since=story.gone_since,
+    )
+
+
+def _services(evidence: Evidence) -> tuple[Service, ...]:
+    """Return the open ports and what was said on each; one for each port, whatever the address."""
+    ports = sorted({port for _, probe, port in evidence if probe == "tcp"})
+    said: dict[int, Facts] = {port: {} for port in ports}
+    for (_, _, port), seen in sorted(evidence.items(), key=lambda item: item[0], reverse=True):
+        if port in said:
+            said[port] |= facts(seen)
+    return tuple(
+        Service(
+            port=port,
+            name="ssh" if "ssh.banner" in said[port] else shipped().services.get(port, ""),
+            product=said[port].get("ssh.banner", "") or said[port].get("http.server", ""),
+        )
+        for port in ports
+    )
+
+
+def _identities(story: Story) -> tuple[Identity, ...]:
+    """Return the newest marks of a machine, strongest first; its addresses stand on their own."""
+    newest: dict[IdentityKind, dict[str, frozenset[str]]] = {}
+    for sighting in story.sightings:
+        if sighting.address in story.addresses:
+            for kind, values in sighting.marks.items():
+                newest.setdefault(kind, {})[sighting.address] = values
+    return tuple(
+        Identity(kind=kind, value=value)
+        for kind in IdentityKind
+        for value in sorted(frozenset().union(*newest.get(kind, {}).values()))
+    )
+
+
+def _reasons(story: Story, shared: set[Mark]) -> tuple[str, ...]:
+    """Return for each address but the first why it is the same machine's."""
+    marks: dict[str, set[Mark]] = {address: set() for address in story.addresses}
+    for sighting in story.sightings:
+        if sighting.address in marks:
+            marks[sighting.address] |= {(k, v) for k, values in sighting.marks.items() for v in values}
+    reasons = []
+    for place, address in enumerate(story.addresses[1:], start=1):
+        others = [*story.addresses[:place], *story.addresses[place + 1 :]]
+        common = [
+            (list(IdentityKind).index(mark[0]), others.index(other), mark[1], other)
+            for other in others
+            for mark in (marks[address] & marks[other]) - shared
+        ]
+        if common:
+            rank, _, value, other = min(common)
+            kind = list(IdentityKind)[rank].value.replace("_", " ")
+            reasons.append(f"{address} and {other}: same {kind} {value}")
+    return tuple(reasons)

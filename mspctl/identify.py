@@ -1,0 +1,200 @@
+"""What was seen of one machine → what it is, each value with its confidence and evidence; pure.
+
+Rules (data/fingerprints) propose values. Independent probes that agree make each other stronger,
+contradictions make both weaker, and what stays below THRESHOLD is left blank: an engineer is helped by a
+blank and misled by a guess.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from mspctl.facts import facts
+from mspctl.facts.text import line
+from mspctl.fingerprints import FIELDS, Fingerprints, Rule, Table, shipped
+from mspctl.records import Observation, Value
+
+THRESHOLD = 0.5
+_EVIDENCE_CHARACTERS = 200
+_MOST = 0.99
+
+
+class Fact(NamedTuple):
+    """One thing seen, and where it came from."""
+
+    name: str
+    text: str
+    probe: str
+    at: datetime
+
+
+class Claim(NamedTuple):
+    """One rule's word on one field."""
+
+    field: str
+    value: str
+    confidence: float
+    rule: str
+    fact: Fact
+    fallback: bool
+
+
+def identify(
+    observations: Iterable[Observation],
+    holds: str | None = None,
+    networks: int = 1,
+    fingerprints: Fingerprints | None = None,
+) -> dict[str, Value]:
+    """Return the profile of one machine, field by field; a field that is not sure enough is left out.
+
+    `holds` is what a general-purpose computer in its network is, `networks` in how many networks of the
+    client's it has an address. The result does not depend on the order of the observations.
+    """
+    rules = fingerprints or shipped()
+    seen = _facts(observations, holds, networks)
+    if not seen:
+        return {}
+    profile: dict[str, Value] = {}
+    for field in FIELDS:
+        claims = [
+            claim._replace(value=_one_name(rules, field, claim.value))
+            for claim in _claims(rules, field, seen, profile)
+        ]
+        if value := _fused(claims):
+            profile[field] = value
+    return profile
+
+
+def _facts(observations: Iterable[Observation], holds: str | None, networks: int) -> dict[str, list[Fact]]:
+    """Return the facts by name, each list sorted; {} where nothing was seen."""
+    found: set[Fact] = set()
+    for seen in observations:
+        said = facts(seen)
+        found.update(Fact(name, text, seen.probe, seen.at) for name, text in said.items())
+        if said.get("tcp.state") == "open" and seen.port:
+            found.add(Fact(f"port.{seen.port}", "open", "tcp", seen.at))
+    if not found:
+        return {}
+    first = min(fact.at for fact in found)
+    found.add(Fact("machine.networks", str(networks), "assets", first))
+    if holds:
+        found.add(Fact("network.holds", holds, "client", first))
+    by_name: dict[str, list[Fact]] = defaultdict(list)
+    for fact in sorted(found):
+        by_name[fact.name].append(fact)
+    return by_name
+
+
+def _claims(
+    rules: Fingerprints, field: str, seen: Mapping[str, list[Fact]], profile: Mapping[str, Value]
+) -> Iterator[Claim]:
+    """Yield what each rule and table says of one field."""
+    for rule in rules.rules:
+        if field in rule.sets and _is_given(rule, profile):
+            for fact, groups in _matches(rule, seen):
+                if value := _filled(rule.sets[field], groups):
+                    yield Claim(field, value, rule.confidence, rule.id, fact, rule.fallback)
+    for table in rules.tables:
+        if table.field == field:
+            yield from _looked_up(table, seen)
+
+
+def _looked_up(table: Table, seen: Mapping[str, list[Fact]]) -> Iterator[Claim]:
+    for fact in seen.get(table.fact, ()):
+        if fact.text in table.values:
+            yield Claim(table.field, table.values[fact.text], table.confidence, table.id, fact, False)
+
+
+def _is_given(rule: Rule, profile: Mapping[str, Value]) -> bool:
+    return all(
+        _compiled(pattern).fullmatch(profile[field].value if field in profile else "")
+        for field, pattern in rule.given.items()
+    )
+
+
+def _matches(rule: Rule, seen: Mapping[str, list[Fact]]) -> Iterator[tuple[Fact, dict[str, str]]]:
+    """Yield each fact that fulfils a rule's first condition, with its groups, if the others are met too."""
+    open_ports = [found[0] for port in rule.ports if (found := seen.get(f"port.{port}"))]
+    every_port = [found[0] for port in rule.all_ports if (found := seen.get(f"port.{port}"))]
+    if len(every_port) < len(rule.all_ports) or (rule.ports and not open_ports):
+        return
+    conditions = [_matching(seen.get(name, ()), pattern) for name, pattern in rule.when.items()]
+    if not all(conditions):
+        return
+    if conditions:
+        yield from conditions[0]
+        return
+    grounds = every_port or open_ports or [fact for found in seen.values() for fact in found][:1]
+    yield grounds[0], {}
+
+
+def _matching(found: Iterable[Fact], pattern: str) -> list[tuple[Fact, dict[str, str]]]:
+    matches = ((fact, _compiled(pattern).search(fact.text)) for fact in found)
+    return [(fact, match.groupdict(default="")) for fact, match in matches if match]
+
+
+def _filled(template: str, groups: Mapping[str, str]) -> str:
+    """Return a rule's value with each {name} replaced; "" where a group is empty."""
+    for name, text in groups.items():
+        if f"{{{name}}}" in template:
+            if not text.strip():
+                return ""
+            template = template.replace(f"{{{name}}}", text.strip())
+    return template
+
+
+def _one_name(rules: Fingerprints, field: str, value: str) -> str:
+    """Return the one spelling of a value that many devices spell in their own way."""
+    if field in ("hostname", "domain"):
+        return value.lower()
+    for name, pattern in rules.aliases.get(field, {}).items():
+        if _compiled(pattern).fullmatch(value):
+            return name
+    return value
+
+
+def _fused(claims: list[Claim]) -> Value | None:
+    """Return the value that stands after agreement and contradiction, None where none is sure enough."""
+    firm = [claim for claim in claims if not claim.fallback] or claims
+    by_value: dict[str, list[Claim]] = defaultdict(list)
+    for claim in firm:
+        by_value[claim.value].append(claim)
+    ranked = sorted(
+        ((_strength(said), value) for value, said in by_value.items()), key=lambda s: (-s[0], s[1])
+    )
+    if not ranked:
+        return None
+    strength, value = ranked[0]
+    against = ranked[1][0] if len(ranked) > 1 else 0.0
+    confidence = round(strength * (1 - against / 2), 2)
+    if confidence < THRESHOLD:
+        return None
+    best = min(by_value[value], key=lambda claim: (-claim.confidence, claim.rule, claim.fact))
+    described = best.fact.name.replace("port.", "port ") + ": " + best.fact.text
+    return Value(
+        value=value,
+        confidence=confidence,
+        probe=best.fact.probe,
+        rule=best.rule,
+        evidence=line(described, _EVIDENCE_CHARACTERS),
+        since=best.fact.at,
+    )
+
+
+def _strength(claims: Iterable[Claim]) -> float:
+    """Return how sure several claims of one value are together; one probe does not confirm itself."""
+    by_probe: dict[str, float] = defaultdict(float)
+    for claim in claims:
+        by_probe[claim.fact.probe] = max(by_probe[claim.fact.probe], claim.confidence)
+    doubt = 1.0
+    for confidence in sorted(by_probe.values()):
+        doubt *= 1 - confidence
+    return min(_MOST, 1 - doubt)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)

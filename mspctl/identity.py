@@ -1,0 +1,204 @@
+"""Sightings → machines: whose evidence is whose; pure.
+
+Marks join sightings, strongest kind first (IdentityKind). A mark that machines share which are shown to be
+different (a cloned host key, a wildcard certificate, a router that answers ARP for others) joins nothing.
+What is left is joined by address, scan after scan, unless a strong mark says that another machine lives
+there now. The outcome depends on what was seen, not on the order in which it is told.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations, pairwise
+from typing import NamedTuple
+
+from mspctl.records import IdentityKind as Kind
+from mspctl.sightings import History, Sighting
+
+_HARDWARE = (Kind.SERIAL, Kind.SYSTEM_UUID)
+_STRONG = (*_HARDWARE, Kind.SSH_HOST_KEY, Kind.SNMP_ENGINE)
+_JOINING = tuple(kind for kind in Kind if kind is not Kind.ADDRESS)
+_ADDRESSES_OF_ONE_CARD = 8  # more, in one scan, is a router that answers for others (proxy ARP)
+
+Mark = tuple[Kind, str]
+
+
+class Machines(NamedTuple):
+    """Who is who."""
+
+    groups: tuple[tuple[Sighting, ...], ...]  # each one machine, oldest sighting first
+    shared: dict[Mark, tuple[Sighting, ...]]  # marks that join nothing, and where they were seen
+
+
+def machines(history: History) -> Machines:
+    """Return the sightings grouped by machine, in a fixed order."""
+    sightings = history.sightings
+    groups = _Groups(sightings)
+    shared: dict[Mark, tuple[Sighting, ...]] = {}
+    for kind in _JOINING:
+        bearers: dict[str, list[int]] = defaultdict(list)
+        for index, sighting in enumerate(sightings):
+            for value in sighting.marks.get(kind, ()):
+                bearers[value].append(index)
+        for value, indices in sorted(bearers.items()):
+            found = [sightings[index] for index in indices]
+            if _is_shared(kind, found):
+                shared[kind, value] = tuple(found)
+            else:
+                groups.join(kind, indices)
+    groups.join_by_address()
+    return Machines(groups.all(), shared)
+
+
+def _is_shared(kind: Kind, bearers: Sequence[Sighting]) -> bool:
+    """Return whether a mark is borne by machines that something else shows to be different."""
+    if kind not in _HARDWARE and any(_disjoint(bearers, hardware) for hardware in _HARDWARE):
+        return True
+    by_scan: dict[str, list[Sighting]] = defaultdict(list)
+    for sighting in bearers:
+        by_scan[sighting.scan].append(sighting)
+    for together in by_scan.values():
+        if kind is Kind.MAC and len(together) > _ADDRESSES_OF_ONE_CARD:
+            return True
+        is_router = any(sighting.is_gateway for sighting in together)
+        if any(_contradict(kind, one, other, is_router) for one, other in combinations(together, 2)):
+            return True
+    return False
+
+
+def _disjoint(bearers: Iterable[Sighting], kind: Kind) -> bool:
+    """Return whether some sightings bear marks of a kind that have nothing in common."""
+    values = [sighting.marks[kind] for sighting in bearers if kind in sighting.marks]
+    return bool(values) and not frozenset.intersection(*values)
+
+
+def _contradict(kind: Kind, one: Sighting, other: Sighting, is_router: bool) -> bool:
+    """Return whether two sightings of one scan that share a mark of `kind` are two machines after all."""
+    if kind in _HARDWARE or one.address == other.address:
+        return False
+    if any(_differ(one, other, strong) for strong in _STRONG if strong is not kind):
+        return True
+    is_one_network = one.network == other.network
+    if kind is not Kind.MAC and is_one_network and one.macs and other.macs and not one.macs & other.macs:
+        return True  # two cards in one network at one time
+    if kind is Kind.HOSTNAME:
+        return is_one_network  # a stale name in the DNS, rather than two addresses of one machine
+    return kind is not Kind.MAC and not is_router and not _are_named_alike(one, other)
+
+
+def _differ(one: Sighting, other: Sighting, kind: Kind) -> bool:
+    mine, others = one.marks.get(kind, frozenset()), other.marks.get(kind, frozenset())
+    return bool(mine and others) and mine.isdisjoint(others)
+
+
+def _are_named_alike(one: Sighting, other: Sighting) -> bool:
+    """Return whether names allow that two sightings are one machine: files and files-backup do."""
+    if not one.labels or not other.labels:
+        return True
+    return any(
+        mine == others or mine.startswith(f"{others}-") or others.startswith(f"{mine}-")
+        for mine in one.labels
+        for others in other.labels
+    )
+
+
+class _Groups:
+    """Union-find over sightings, which knows what each group has shown."""
+
+    def __init__(self, sightings: Sequence[Sighting]) -> None:
+        self._sightings = sightings
+        self._parents = list(range(len(sightings)))
+        self._members = {index: [index] for index in range(len(sightings))}
+        self._marks = {
+            index: {kind: set(values) for kind, values in each.marks.items()}
+            for index, each in enumerate(sightings)
+        }
+        self._scans: dict[int, dict[str, list[Sighting]]] = {
+            index: {each.scan: [each]} for index, each in enumerate(sightings)
+        }
+
+    def all(self) -> tuple[tuple[Sighting, ...], ...]:
+        """Return the groups, each sorted by scan and address, in the order of their first members."""
+        return tuple(
+            tuple(self._sightings[index] for index in sorted(members))
+            for members in sorted(self._members.values(), key=min)
+        )
+
+    def join(self, kind: Kind, indices: Sequence[int]) -> None:
+        """Join sightings that bear one mark, except where their groups contradict each other."""
+        roots: list[int] = []
+        for index in indices:
+            root = self._root(index)
+            fitting = next((r for r in roots if r == root or self._fit(kind, r, root)), None)
+            if fitting is None:
+                roots.append(root)
+            elif fitting != root:
+                self._unite(fitting, root)
+                roots = [self._root(fitting), *(r for r in roots if r != fitting)]
+
+    def join_by_address(self) -> None:
+        """Join what was seen at one address, scan after scan, unless another machine moved in."""
+        by_address: dict[str, list[int]] = defaultdict(list)
+        for index, sighting in enumerate(self._sightings):  # sorted by scan
+            by_address[sighting.address].append(index)
+        for _, indices in sorted(by_address.items()):
+            for before, now in pairwise(indices):
+                old, new = self._root(before), self._root(now)
+                if old != new and is_same_machine(self._known(old, now), self._sightings[now]):
+                    self._unite(old, new)
+
+    def _known(self, root: int, before: int) -> dict[Kind, frozenset[str]]:
+        """Return a group's newest marks of each kind from before a sighting."""
+        known: dict[Kind, frozenset[str]] = {}
+        scan = self._sightings[before].scan
+        for index in sorted(self._members[root]):
+            if self._sightings[index].scan < scan:
+                known.update(self._sightings[index].marks)
+        return known
+
+    def _fit(self, kind: Kind, one: int, other: int) -> bool:
+        """Return whether two groups that share a mark may be one machine."""
+        stronger = _STRONG[: _STRONG.index(kind)] if kind in _STRONG else (*_HARDWARE, Kind.SSH_HOST_KEY)
+        for strong in stronger:
+            mine, others = self._marks[one].get(strong), self._marks[other].get(strong)
+            if mine and others and mine.isdisjoint(others):
+                return False
+        for scan in self._scans[one].keys() & self._scans[other].keys():
+            ours, theirs = self._scans[one][scan], self._scans[other][scan]
+            is_router = any(sighting.is_gateway for sighting in (*ours, *theirs))
+            if any(_contradict(kind, our, their, is_router) for our in ours for their in theirs):
+                return False
+        return True
+
+    def _root(self, index: int) -> int:
+        while self._parents[index] != index:
+            self._parents[index] = self._parents[self._parents[index]]
+            index = self._parents[index]
+        return index
+
+    def _unite(self, one: int, other: int) -> None:
+        kept, gone = sorted((one, other), key=lambda root: (-len(self._members[root]), root))
+        self._parents[gone] = kept
+        self._members[kept] += self._members.pop(gone)
+        for kind, values in self._marks.pop(gone).items():
+            self._marks[kept].setdefault(kind, set()).update(values)
+        for scan, sightings in self._scans.pop(gone).items():
+            self._scans[kept].setdefault(scan, []).extend(sightings)
+
+
+def is_same_machine(known: dict[Kind, frozenset[str]], now: Sighting) -> bool:
+    """Return whether the machine at an address is still the one known there.
+
+    A changed SSH host key alone does not make another machine: it is told as a doubt instead.
+    """
+    both = [kind for kind in known if kind in now.marks]
+    equal = {kind for kind in both if known[kind] & now.marks[kind]}
+    different = {kind for kind in both if not known[kind] & now.marks[kind]}
+    if different & set(_HARDWARE):
+        return False
+    if equal & {*_HARDWARE, Kind.SSH_HOST_KEY}:
+        return True
+    if equal & {Kind.SNMP_ENGINE, Kind.MAC}:
+        return True
+    if Kind.SSH_HOST_KEY in different:
+        return not different & {Kind.SNMP_ENGINE, Kind.MAC, Kind.HOSTNAME}
+    return Kind.MAC not in different
