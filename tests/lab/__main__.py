@@ -43,11 +43,16 @@ def _parser() -> argparse.ArgumentParser:
     execute = commands.add_parser("exec", help="run a command inside a host: exec HOST -- COMMAND")
     execute.add_argument("host")
     execute.add_argument("argv", nargs="+", metavar="COMMAND")
-    for name, text in (("stop", "take a host off the network at once"), ("start", "bring a stopped host back")):
+    for name, text in (
+        ("stop", "take a host off the network at once"),
+        ("start", "bring a stopped host back"),
+    ):
         commands.add_parser(name, help=text).add_argument("host")
     reset = commands.add_parser("reset", help="make the client's hosts afresh, unknown to Zabbix")
     reset.add_argument("host", nargs="*")
-    commands.add_parser("image", help="build one image and print its name").add_argument("name", choices=["base"])
+    commands.add_parser("image", help="build one image and print its name").add_argument(
+        "name", choices=["base"]
+    )
     return parser
 
 
@@ -56,8 +61,10 @@ def _run(options: argparse.Namespace, description: Description) -> int:
     if options.command == "status":
         return _status(description, as_json=options.json)
     if options.command == "exec":
-        argv = argv_of_exec(description.host(options.host).container, options.argv, is_terminal=sys.stdin.isatty())
-        os.execvp(argv[0], argv)
+        argv = argv_of_exec(
+            description.host(options.host).container, options.argv, is_terminal=sys.stdin.isatty()
+        )
+        os.execvp(argv[0], argv)  # noqa: S606 - the command takes over this terminal
     with _only_one():
         match options.command:
             case "prepare":

@@ -1,4 +1,4 @@
-"""Make, once per work tree, what must not be in a repository: keys, passwords, an authority for certificates."""
+"""Make, once per work tree, what no repository may hold: keys, passwords, an authority for certificates."""
 
 import json
 import secrets

@@ -98,7 +98,9 @@ class Description:
         for host in self.hosts:
             if host.name == name:
                 return host
-        raise LabError(f"no host {name!r} in the lab; there are: {', '.join(host.name for host in self.hosts)}")
+        raise LabError(
+            f"no host {name!r} in the lab; there are: {', '.join(host.name for host in self.hosts)}"
+        )
 
     def network(self, name: str) -> Network:
         """Return a network by name."""
@@ -132,5 +134,11 @@ def harbour() -> Description:
 
 def _host(item: Mapping[str, Any]) -> Host:
     addresses = {network: IPv4Address(address) for network, address in item["addresses"].items()}
-    return Host(item["name"], item["image"], addresses, item["truth"], tuple(item.get("command", ())),
-        tuple(item.get("capabilities", ())))
+    return Host(
+        item["name"],
+        item["image"],
+        addresses,
+        item["truth"],
+        tuple(item.get("command", ())),
+        tuple(item.get("capabilities", ())),
+    )

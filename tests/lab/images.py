@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.lab import machine
 from tests.lab.description import Description, Image
+from tests.lab.errors import LabError
 from tests.lab.podman import exists, inspect, podman
 from tests.lab.process import run
 
@@ -45,12 +46,14 @@ def build_all(description: Description) -> None:
 
 
 def remove_all(description: Description) -> None:
-    """Remove the images, children first."""
-    tags = [image.tag for image in reversed(description.images)] + [ROOT_IMAGE]
-    for tag in tags:
-        if exists("image", tag):
-            podman("image", "rm", "--force", tag)
+    """Remove the images, children first; one that a container outside the lab runs on stays."""
     podman("image", "prune", "--force", "--filter", f"label={DIGEST_LABEL}")
+    for tag in [*(image.tag for image in reversed(description.images)), ROOT_IMAGE]:
+        if exists("image", tag):
+            try:
+                podman("image", "rm", tag)
+            except LabError as error:
+                print(f"image {tag}: kept: {error}", file=sys.stderr)
 
 
 def _label(tag: str) -> str:
@@ -80,7 +83,15 @@ def _root() -> str:
         archive = f"{scratch}/root.tar"
         options = [f"--aptopt={option}" for option in machine.apt_proxy_options()]
         included = f"--include={','.join(ROOT_PACKAGES)}"
-        unpack = ["mmdebstrap", "--variant=minbase", "--mode=root", included, *options, machine.RELEASE, archive]
+        unpack = [
+            "mmdebstrap",
+            "--variant=minbase",
+            "--mode=root",
+            included,
+            *options,
+            machine.RELEASE,
+            archive,
+        ]
         run([*unpack, "-"], text_input=machine.debian_sources(), timeout_seconds=3600)
         podman("import", "--change", f"LABEL {DIGEST_LABEL}={wanted}", archive, ROOT_IMAGE)
     return ROOT_IMAGE

@@ -67,7 +67,9 @@ def reset(description: Description, chosen: Sequence[Host]) -> None:
 def status(description: Description) -> list[dict[str, Any]]:
     """Return each host's state as podman sees it and whether it answers as it should."""
     found = containers()
-    states = [found[host.container].state if host.container in found else "absent" for host in description.hosts]
+    states = [
+        found[host.container].state if host.container in found else "absent" for host in description.hosts
+    ]
     with ThreadPoolExecutor(len(description.hosts)) as pool:
         answering = pool.map(
             # Without the lab's networks a packet would leave this machine for somebody else's.
@@ -140,7 +142,9 @@ def _ensure(description: Description, chosen: Sequence[Host], words: Credentials
     # The server takes longest to come up, so it goes first.
     ordered = sorted(chosen, key=lambda host: host.image != "noc")
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda host: hosts.ensure(description, host, words, found.get(host.container)), ordered))
+        list(
+            pool.map(lambda host: hosts.ensure(description, host, words, found.get(host.container)), ordered)
+        )
     network.shape(description)
     if any(host.image == "noc" for host in chosen):
         zabbix.configure(zabbix_url(description), words)

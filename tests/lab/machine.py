@@ -10,7 +10,8 @@ from tests.lab.process import attempt, run
 
 PACKAGES = (
     "podman", "runc", "netavark", "aardvark-dns", "uidmap", "iptables", "nftables", "mmdebstrap",
-    "iproute2", "iputils-ping", "util-linux", "openssl", "openssh-client", "snmp", "bind9-dnsutils", "debian-archive-keyring",
+    "curl", "iproute2", "iputils-ping", "util-linux", "openssl", "openssh-client", "snmp",
+    "bind9-dnsutils", "debian-archive-keyring",
 )  # fmt: skip
 RELEASE = "bookworm"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -49,7 +50,7 @@ def is_installed(package: str) -> bool:
 
 
 def debian_sources() -> str:
-    """Return sources.list lines for Debian 12 at the mirrors this machine uses. Raise LabError without any."""
+    """Return sources.list lines for Debian 12 at this machine's mirrors. Raise LabError without any."""
     columns = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(ORIGIN)|$(COMPONENT)"
     listing = ["apt-get", "indextargets", "--format", columns, "Created-By: Packages"]
     if "|Debian|main" not in run(listing):
@@ -61,14 +62,18 @@ def debian_sources() -> str:
             suite = suite.replace(codename.partition("-")[0], RELEASE)
             lines.append(f"deb [signed-by={KEYRING}] {address} {suite} main")
     if not lines:
-        raise LabError("apt knows no Debian package source with the component main: check /etc/apt/sources.list")
+        raise LabError(
+            "apt knows no Debian package source with the component main: check /etc/apt/sources.list"
+        )
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
 def apt_proxy_options() -> list[str]:
     """Return the apt settings by which this machine reaches its sources through a proxy."""
-    dump = run(["apt-config", "dump", "--format", "%f \"%v\";%n"])
-    return [line for line in dump.splitlines() if re.match(r"Acquire::https?::(proxy|[^ ]+::proxy) ", line, re.I)]
+    dump = run(["apt-config", "dump", "--format", '%f "%v";%n'])
+    return [
+        line for line in dump.splitlines() if re.match(r"Acquire::https?::(proxy|[^ ]+::proxy) ", line, re.I)
+    ]
 
 
 def name_servers() -> list[str]:

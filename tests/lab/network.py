@@ -31,7 +31,7 @@ def create(description: Description) -> None:
 
 
 def shape(description: Description) -> None:
-    """Route the segments through the router and let them out. Podman undoes it with the last container of one."""
+    """Route the segments through the router and let them out, again after podman made one of them anew."""
     office = _office(description)
     for network in description.networks:
         bridge = inspect("network", network.podman_name)["network_interface"]

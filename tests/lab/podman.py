@@ -39,7 +39,8 @@ def containers() -> dict[str, Container]:
     """Return the lab's containers by name."""
     rows = json.loads(podman("ps", "--all", "--filter", f"name=^{PREFIX}", "--format", "json") or "[]")
     return {
-        row["Names"][0]: Container(row["State"], (row["Labels"] or {}).get(SPECIFICATION_LABEL, "")) for row in rows
+        row["Names"][0]: Container(row["State"], (row["Labels"] or {}).get(SPECIFICATION_LABEL, ""))
+        for row in rows
     }
 
 

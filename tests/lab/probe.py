@@ -48,8 +48,12 @@ def wait(description: Description, hosts: list[Host], *, timeout_seconds: float)
     silent = list(hosts)
     asks: Callable[[Host], bool] = lambda host: answers(description, host)  # noqa: E731
     with ThreadPoolExecutor(len(hosts)) as pool:
-        while silent := [host for host, is_there in zip(silent, pool.map(asks, silent), strict=True) if not is_there]:
+        while silent := [
+            host for host, is_there in zip(silent, pool.map(asks, silent), strict=True) if not is_there
+        ]:
             if time.monotonic() > deadline:
                 names = ", ".join(host.name for host in silent)
-                raise LabError(f"no answer from {names} after {timeout_seconds:.0f} s; try: python -m tests.lab reset")
+                raise LabError(
+                    f"no answer from {names} after {timeout_seconds:.0f} s; try: python -m tests.lab reset"
+                )
             time.sleep(0.3)

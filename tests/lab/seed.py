@@ -50,7 +50,9 @@ def write(root: Path, made: tuple[File, ...], host: Host, words: Credentials) ->
     if host.has_ssh:
         shadow = root / "etc/shadow"
         entry = f"technician:{words.become_hash}:"
-        shadow.write_text(re.sub(r"^technician:[^:]*:", lambda _: entry, shadow.read_text(), flags=re.MULTILINE))
+        shadow.write_text(
+            re.sub(r"^technician:[^:]*:", lambda _: entry, shadow.read_text(), flags=re.MULTILINE)
+        )
 
 
 def digest(made: tuple[File, ...]) -> str:

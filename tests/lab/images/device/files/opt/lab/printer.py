@@ -5,7 +5,10 @@ from pathlib import Path
 
 PRINTED = Path("/var/spool/printed/bytes")
 PAGE = b"<!doctype html><html><head><title>Larkspur LP-4200</title></head><body>Ready</body></html>"
-ANSWER = b"HTTP/1.1 200 OK\r\nServer: Larkspur-Web/2.1\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nServer: Larkspur-Web/2.1\r\nContent-Type: text/html\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n"
+)
 
 
 async def print_raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
