@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
-from itertools import islice
 
 from mspctl.discovery import services
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.request import ScanRequest
 from mspctl.discovery.routes import Route, Routes, Way
 from mspctl.discovery.scope import Scope, as_number, bounds, scope_of
-from mspctl.discovery.sweep import BATCH, Host, Sweep
+from mspctl.discovery.sweep import BATCH, NEIGHBOURS, Host, Sweep
 from mspctl.errors import Interrupted
 from mspctl.records import Json, Observation, ScanEnded, ScanRecord, ScanStarted
 
@@ -62,6 +61,7 @@ class _Run:
         self._scope = scope
         self._record = record
         self._progress = progress
+        self._looked_at = 0
         self._probed = 0
         self._strays = 0
         self._gateways: dict[str, str] = {}  # network: gateway
@@ -71,24 +71,21 @@ class _Run:
     def all(self) -> None:
         """Sweep batch after batch, and ask what each brought to light."""
         names = Names(self._request.dns, self._request.timeout_seconds)
-        total, seen = len(self._scope), 0
+        total = len(self._scope)
         self._progress("sweep", 0, total)
         with (
             closing(Routes()) as routes,
             asyncio.Runner() as runner,
             Sweep(self._request, self._scope, self._answer) as sweep,
         ):
-            addresses = iter(self._scope)
-            while batch := list(islice(addresses, BATCH)):
-                targets = dict(self._targets(batch, routes))
+            for targets in self._batches(routes, sweep):
                 try:
                     hosts = sweep.run(targets)
                 finally:
                     self._strays = sweep.strays
                 self._probed += len(targets)
+                self._progress("sweep", self._looked_at, total)
                 runner.run(self._services(hosts, names))
-                seen += len(batch)
-                self._progress("sweep", seen, total)
         for cidr, gateway in sorted(self._gateways.items()):
             self._answer(gateway, "route", None, {"network": cidr})
 
@@ -104,17 +101,31 @@ class _Run:
             strays_dropped=self._strays,
         )
 
-    def _targets(self, batch: list[str], routes: Routes) -> Iterator[tuple[str, Route]]:
-        """Yield the addresses of a batch that something can be sent to, and the way there."""
-        for address in batch:
+    def _batches(self, routes: Routes, sweep: Sweep) -> Iterator[dict[str, Route]]:
+        """Yield the addresses that something can be sent to, and the way there, some thousand at a time."""
+        batch: dict[str, Route] = {}
+        neighbours = 0
+        for address in self._scope:
+            self._looked_at += 1
             route = routes.to(address)
-            networks = self._networks(address)
-            if route.way is not Way.NONE:
-                self._reached.update(networks)
-            if route.gateway in self._scope:
-                self._gateways.update(dict.fromkeys(networks, route.gateway))
-            if route.way in (Way.ON_LINK, Way.ROUTED):
-                yield address, route
+            self._note(address, route)
+            if route.way not in (Way.ON_LINK, Way.ROUTED):
+                continue
+            batch[address] = route
+            neighbours += sweep.fills_neighbour_table(route)
+            if len(batch) >= BATCH or neighbours >= NEIGHBOURS:
+                yield batch
+                batch, neighbours = {}, 0
+        if batch:
+            yield batch
+
+    def _note(self, address: str, route: Route) -> None:
+        """Remember which networks there is a way to, and through whom."""
+        networks = self._networks(address)
+        if route.way is not Way.NONE:
+            self._reached.update(networks)
+        if route.gateway in self._scope:
+            self._gateways.update(dict.fromkeys(networks, route.gateway))
 
     def _networks(self, address: str) -> list[str]:
         number = as_number(address)

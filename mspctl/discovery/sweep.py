@@ -27,7 +27,8 @@ from mspctl.discovery.scope import Scope
 from mspctl.errors import MspctlError
 from mspctl.records import Json
 
-BATCH = 512  # addresses at a time: the kernel's neighbour table holds 1,024 by default
+BATCH = 2_048  # addresses at a time: enough to make waiting for silence cheap, few enough to hold in memory
+NEIGHBOURS = 500  # of them on-link without packet sockets: the kernel's table holds 1,024 (gc_thresh3)
 TRIES = 2
 _MOST_CONNECTIONS = 2_000
 _SHORTEST_SECONDS = 0.5  # patience with a machine that is known to answer fast
@@ -120,6 +121,10 @@ class Sweep:
         if self._ping:
             self._ping.close()
         self._epoll.close()
+
+    def fills_neighbour_table(self, route: Route) -> bool:
+        """Return whether asking an address costs the kernel a place in its neighbour table."""
+        return route.way is Way.ON_LINK and not self._link(route)
 
     def run(self, targets: dict[str, Route]) -> list[Host]:
         """Return what answered among a batch of addresses, with the open ports of each, by address."""

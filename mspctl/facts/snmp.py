@@ -1,6 +1,6 @@
 """What a device says of itself over SNMP.
 
-Raw: {"values": {OID: text | integer | "0x…" for bytes that are no text}}. The community is never part of it.
+Raw: {"values": {OID: text | integer | "0x…" for the engine id and the bridge address}}. The community is never part of it.
 Which objects are asked for stands in OBJECTS; sysUpTime is left out, as it differs at every look.
 """
 

@@ -4,6 +4,7 @@ The library stands behind `_Agent` alone: it is young and its import path has mo
 a secret; it is neither part of what is returned nor of any message.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from gufo.snmp import SnmpError
@@ -14,6 +15,7 @@ from mspctl.records import Json
 
 PORT = 161
 _TEXT_CHARACTERS = 512
+_BINARY_BYTES = 32  # the longest engine id: https://www.rfc-editor.org/rfc/rfc3411#section-5
 _BINARY = frozenset({OBJECTS["snmp.engine"], OBJECTS["snmp.bridge"]})
 _TRIES = 2
 _SILENT = (OSError, TimeoutError, SnmpError, ValueError, RuntimeError)
@@ -43,34 +45,40 @@ class _Agent:
 async def collect(
     address: str, communities: Iterable[str], seconds: float, port: int = PORT
 ) -> dict[str, Json] | None:
-    """Return the values a device answers with under the first community it knows; None for silence."""
-    for community in communities:
-        try:
-            agent = _Agent(address, port, community, seconds)
-        except _SILENT:
-            continue
-        values = await agent.get(SYSTEM.values(), tries=_TRIES)
-        if values:
-            for group in DETAILS:
-                values |= await agent.get(group.values())
-            return {"values": values}
-    return None
+    """Return the values a device answers with under the first community it knows; None for silence.
+
+    All communities are tried at once: most machines speak no SNMP, and each silence costs its time.
+    """
+    answers = await asyncio.gather(*(_greeted(address, port, each, seconds) for each in communities))
+    agent, values = next((answer for answer in answers if answer[1]), (None, {}))
+    if agent is None:
+        return None
+    for group in DETAILS:
+        values |= await agent.get(group.values())
+    return {"values": values}
+
+
+async def _greeted(
+    address: str, port: int, community: str, seconds: float
+) -> tuple[_Agent | None, dict[str, Json]]:
+    """Return a device under one community, and its system group; {} for silence."""
+    try:
+        agent = _Agent(address, port, community, seconds)
+    except _SILENT:
+        return None, {}
+    return agent, await agent.get(SYSTEM.values(), tries=_TRIES)
 
 
 def decode(oid: str, value: object) -> Json:
-    """Return a value as text, integer, or hex after 0x where its bytes are no text."""
+    """Return a value as text, integer, or hex after 0x where it is binary by definition."""
     if isinstance(value, bool | int):
         return int(value)
-    if isinstance(value, bytes):
-        if oid not in _BINARY and (text := _as_text(value)) is not None:
-            return text
-        return "0x" + value[: _TEXT_CHARACTERS // 2].hex()
-    return str(value)[:_TEXT_CHARACTERS]
-
-
-def _as_text(value: bytes) -> str | None:
+    if not isinstance(value, bytes):
+        return str(value)[:_TEXT_CHARACTERS]
+    if oid in _BINARY:
+        return "0x" + value[:_BINARY_BYTES].hex()
+    head = value[: _TEXT_CHARACTERS * 4].rstrip(b"\0")
     try:
-        text = value.rstrip(b"\0").decode("utf-8")
+        return head.decode("utf-8")[:_TEXT_CHARACTERS]
     except UnicodeDecodeError:
-        return None
-    return text[:_TEXT_CHARACTERS] if all(c.isprintable() or c.isspace() for c in text) else None
+        return head.decode("latin-1")[:_TEXT_CHARACTERS]
