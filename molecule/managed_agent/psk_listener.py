@@ -1,29 +1,34 @@
 """Stand in for a Zabbix server: `psk_listener.py IDENTITY KEY`, run inside the container.
 
-The TLS and its pre-shared key are real, by openssl; every request is printed and answered with nothing to measure.
+The TLS and its pre-shared key are real, by openssl. Every request is printed as plain JSON and answered with nothing to
+measure. Protocol: https://www.zabbix.com/documentation/6.0/en/manual/appendix/protocols/header_datalen
 """
 
-import os
 import subprocess
 import sys
+import zlib
+from typing import IO
 
-BODY = b'{"response":"success","data":[]}'
-# https://www.zabbix.com/documentation/6.0/en/manual/appendix/protocols/header_datalen
-ANSWER = b"ZBXD\x01" + len(BODY).to_bytes(8, "little") + BODY
+COMPRESSED = 0x02
+ANSWER = b'{"response":"success","data":[]}'
+
+
+def read_request(stream: IO[bytes]) -> bytes:
+    """Return the body of the next request."""
+    header = stream.read(13)
+    body = stream.read(int.from_bytes(header[5:9], "little"))
+    return zlib.decompress(body) if header[4] & COMPRESSED else body
 
 
 def main(identity: str, key: str) -> None:
     """Answer until killed."""
     options = ["-quiet", "-nocert", "-accept", "127.0.0.1:10051", "-psk", key, "-psk_identity", identity]
-    with subprocess.Popen(
-        ["openssl", "s_server", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    ) as server:
+    with subprocess.Popen(["openssl", "s_server", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin and server.stdout
-        while piece := os.read(server.stdout.fileno(), 65536):
-            sys.stdout.buffer.write(piece)
-            sys.stdout.flush()
-            if piece.endswith(b"}"):
-                server.stdin.write(ANSWER)
+        while True:
+            print(read_request(server.stdout).decode(), flush=True)
+            server.stdin.write(b"ZBXD\x01" + len(ANSWER).to_bytes(8, "little") + ANSWER)
+            server.stdin.flush()
 
 
 main(*sys.argv[1:])
