@@ -88,7 +88,8 @@ def masked(node: Any, secrets: Sequence[str]) -> Any:
 
 
 def _detail(result: Mapping[str, Any]) -> str:
-    failed = [item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")]
+    items = [item for item in result.get("results") or () if isinstance(item, dict)]
+    failed = [item for item in items if item.get("failed") or item.get("unreachable")]
     for source in (*failed, result):
         for key in ("stderr", "msg", "reason", "module_stderr", "stdout", "censored"):
             if isinstance(source.get(key), str) and source[key].strip():

@@ -214,7 +214,7 @@ def _left_alone(asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[s
     if _unclassified(asset):
         return "unclassified: the scan saw too little to tell what it is"
     if asset.get("kind") not in AGENT_KINDS:
-        return f"a {asset.get('kind')} takes no agent"
+        return f"takes no agent: {asset.get('kind')}"
     if asset.get("os") not in LINUX:
         return f"no roles for {group_name(asset.get('os'))} yet"
     if not any(service.name == "ssh" for service in asset.services):

@@ -49,11 +49,11 @@ def discover(client: Client, only: tuple[str, ...], dry_run: bool, as_json: bool
         )
         return
     with client.lock(f"mspctl discover {client.name}"):
-        result = perform(client, only)
+        result = observe(client, only)
     answer(result, asset_table(result), as_json)
 
 
-def perform(client: Client, only: tuple[str, ...] = ()) -> tuple[Asset | Ambiguous, ...]:
+def observe(client: Client, only: tuple[str, ...] = ()) -> tuple[Asset | Ambiguous, ...]:
     """Scan, and bring the assets up to date with what was seen; one commit. Needs the client's lock."""
     file = client.file()
     name = client.fresh_id("observations", datetime.now(UTC))

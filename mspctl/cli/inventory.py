@@ -24,12 +24,12 @@ def inventory(client: Client, as_json: bool) -> None:
         ansible -i inventories/acme/hosts.json linux -m ansible.builtin.ping
     """
     with client.lock(f"mspctl inventory {client.name}"):
-        built = perform(client)
+        built = write_inventory(client)
     rows = ((host.name, ", ".join(host.groups), host.left_alone or "managed") for host in built.hosts)
     answer(built, table(("host", "groups", "state"), rows), as_json)
 
 
-def perform(client: Client) -> Inventory:
+def write_inventory(client: Client) -> Inventory:
     """Build and write the inventory; one commit. Needs the client's lock."""
     built = load(client)
     wanted = files(built)

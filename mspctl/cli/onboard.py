@@ -6,12 +6,12 @@ import click
 
 from mspctl import verify as verify_stage
 from mspctl import waves
-from mspctl.cli import discover as discover_command
-from mspctl.cli import inventory as inventory_command
-from mspctl.cli import rollout as rollout_command
-from mspctl.cli import verify as verify_command
+from mspctl.cli.discover import asset_table, observe
+from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument
 from mspctl.cli.output import note
+from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, resumed, run_order, summary, targets, verdict
+from mspctl.cli.verify import coverage_text, prove
 from mspctl.errors import ExitCode
 from mspctl.rollout import Order
 from mspctl.workspace import Client
@@ -47,32 +47,32 @@ def onboard(
     """
     with client.lock(f"mspctl onboard {client.name}"):
         note(f"{client.name}: discover")
-        found = discover_command.perform(client)
-        click.echo(discover_command.asset_table(found))
+        found = observe(client)
+        click.echo(asset_table(found))
         note(f"{client.name}: inventory")
-        built = inventory_command.perform(client)
+        built = write_inventory(client)
         settings = client.workspace.settings().rollout
         wanted = Order(
-            playbook=rollout_command.PLAYBOOK,
+            playbook=PLAYBOOK,
             waves=(),
             check=not apply_,
             forks=forks or settings.forks,
             failure_budget=settings.failure_budget,
         )
-        if not rollout_command.targets(built):
+        if not targets(built):
             note(f"{client.name}: no host to roll out to; `mspctl inventory {client.name}` says why")
             sys.exit(ExitCode.OK)
         note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
-        order = _go_on(client, wanted) or rollout_command.cut(client, built, wanted, None, False)
-        records = rollout_command.perform(client, order, ask_become_pass)
-        click.echo(rollout_command.summary(records))
-        code = rollout_command.exit_code(records)
+        order = _go_on(client, wanted) or cut(client, built, wanted, None, False)
+        records = run_order(client, order, ask_become_pass)
+        click.echo(summary(records))
+        code = exit_code(records)
         if not apply_ or code is ExitCode.INTERRUPTED:
             sys.exit(code)
         note(f"{client.name}: verify")
-        coverage = verify_command.perform(client, wait_seconds, forks, ask_become_pass)
-    click.echo(verify_command.coverage_text(coverage))
-    click.echo(f"\n{rollout_command.verdict(records)}")
+        coverage = prove(client, wait_seconds, forks, ask_become_pass)
+    click.echo(coverage_text(coverage))
+    click.echo(f"\n{verdict(records)}")
     click.echo(f"page: {client.path / 'reports' / 'index.html'}")
     sys.exit(code if verify_stage.is_complete(coverage) else max(code, ExitCode.NOT_COVERED))
 
@@ -88,7 +88,7 @@ def _go_on(client: Client, wanted: Order) -> Order | None:
         return None
     if started.check != wanted.check or started.tags or started.skip_tags or started.variables:
         return None
-    order = rollout_command.resumed(client, wanted)
+    order = resumed(client, wanted)
     left = sum(len(wave) for wave in order.waves)
     note(f"{client.name}: going on with run {order.resumes}: {left} hosts left")
     return order

@@ -19,12 +19,12 @@ def report(client: Client) -> None:
         mspctl report acme
     """
     with client.lock(f"mspctl report {client.name}"):
-        written = perform(client)
+        written = write_page(client)
         client.commit("report: page written")
     click.echo(str(written))
 
 
-def perform(client: Client) -> Path:
+def write_page(client: Client) -> Path:
     """Write the page and return its path. Needs the client's lock; the caller commits."""
     found = client.assets()
     text = page(

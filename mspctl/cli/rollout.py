@@ -10,7 +10,7 @@ from msgspec import structs
 
 from mspctl import rollout as engine
 from mspctl import waves
-from mspctl.cli import inventory as inventory_command
+from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.cli.secret import missing_secrets
@@ -70,7 +70,7 @@ def rollout(
             "--resume goes on with the run as it was; -l, -t, --retry-failed, --uninstall do not go with it"
         )
     with client.lock(f"mspctl rollout {client.name}"):
-        built = inventory_command.perform(client)
+        built = write_inventory(client)
         wanted = Order(
             playbook=PLAYBOOK,
             waves=(),
@@ -87,7 +87,7 @@ def rollout(
             verbosity=verbose,
         )
         order = resumed(client, wanted) if resume else cut(client, built, wanted, limit, retry_failed)
-        records = perform(client, order, ask_become_pass)
+        records = run_order(client, order, ask_become_pass)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
 
@@ -137,7 +137,7 @@ def resumed(client: Client, order: Order) -> Order:
     )
 
 
-def perform(client: Client, order: Order, ask_become: bool = False) -> tuple[RunRecord, ...]:
+def run_order(client: Client, order: Order, ask_become: bool = False) -> tuple[RunRecord, ...]:
     """Run `order`; return its records. One commit; needs the client's lock.
 
     Raise BadInput before anything starts when a secret is missing.
@@ -242,7 +242,8 @@ def watching(order: Order) -> Iterator[Callable[[RunRecord], None]]:
             elif isinstance(record, HostOutcome):
                 done.append(record.host)
                 report(record.host, len(done), total)
-                note(f"{record.host}: {record.status}, {record.changed} changes")
+                changes = f", {record.changed} changes" if record.changed else ""
+                note(f"{record.host}: {record.status}{changes}")
 
         yield watch
 

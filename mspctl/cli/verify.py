@@ -9,11 +9,11 @@ import click
 
 from mspctl import catalog, consoles, waves
 from mspctl import verify as stage
-from mspctl.cli import inventory as inventory_command
-from mspctl.cli import report as report_command
-from mspctl.cli import rollout as rollout_command
+from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
+from mspctl.cli.report import write_page
+from mspctl.cli.rollout import run_order, targets
 from mspctl.errors import ExitCode, MspctlError
 from mspctl.inventory import Inventory
 from mspctl.records import ConsoleAnswer, Coverage, CoverageState, RunRecord
@@ -49,22 +49,22 @@ def verify(
         mspctl verify acme --wait 120
     """
     with client.lock(f"mspctl verify {client.name}"):
-        coverage = perform(client, wait_seconds, forks, ask_become_pass)
+        coverage = prove(client, wait_seconds, forks, ask_become_pass)
     answer(coverage, coverage_text(coverage), as_json)
     sys.exit(ExitCode.OK if stage.is_complete(coverage) else ExitCode.NOT_COVERED)
 
 
-def perform(
+def prove(
     client: Client, wait_seconds: int = 0, forks: int | None = None, ask_become: bool = False
 ) -> tuple[Coverage, ...]:
     """Observe, judge, and save the evidence and the client's page; one commit. Needs the client's lock."""
-    built = inventory_command.perform(client)
-    hosts = tuple(sorted(rollout_command.targets(built)))
+    built = write_inventory(client)
+    hosts = tuple(sorted(targets(built)))
     settings = client.workspace.settings()
     records: tuple[RunRecord, ...] = ()
     if hosts:
         order = Order(playbook=PLAYBOOK, waves=(hosts,), check=False, forks=forks or settings.rollout.forks)
-        records = rollout_command.perform(client, order, ask_become)
+        records = run_order(client, order, ask_become)
     started = waves.started(records)
     run_id = started.run if started else ""
     coverage = _judge(client, built, records, run_id)
@@ -74,7 +74,7 @@ def perform(
         time.sleep(_POLL_SECONDS)
         coverage = _judge(client, built, records, run_id)
     client.save_records("evidence.jsonl", coverage)
-    report_command.perform(client)
+    write_page(client)
     client.commit(f"verify: {_counts(coverage)}")
     return coverage
 
