@@ -7,7 +7,9 @@ schema finds all mistakes of a file at once, each as one line that says where, w
 import datetime
 import difflib
 import ipaddress
+import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mspctl.errors import BadInput
@@ -25,6 +27,8 @@ from mspctl.records import Record
 R = TypeVar("R", bound=Record)
 
 MAX_BYTES = 4 * 1024 * 1024
+MAX_KEYS = 10_000  # of one mapping
+MAX_GROWTH = 10  # times as many values as characters: what aliases of aliases make of a short file
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -58,13 +62,13 @@ def parse(text: str, kind: type[R], shown: str) -> R:
     if data is None:
         data = {}
     validator = Draft202012Validator(json_schema(kind), format_checker=_FORMATS)
-    lines = [
+    lines = dict.fromkeys(  # keys that miss are an error each, and each error names them all
         f"{shown}: {line}"
         for error in sorted(
             validator.iter_errors(data), key=lambda error: list(map(str, error.absolute_path))
         )
         for line in _explain(error)
-    ]
+    )
     if lines:
         raise BadInput(lines)
     try:
@@ -76,12 +80,16 @@ def parse(text: str, kind: type[R], shown: str) -> R:
 def edit(path: Path, change: Callable[[Any], None], kind: type[Record], shown: str | None = None) -> None:
     """Apply `change` to the YAML of `path`, keeping comments and order; refuse to write what is wrong.
 
-    `change` takes the parsed mapping and alters it in place. Raise BadInput when the result does not
-    fit `kind`; the file is untouched then.
+    `change` takes the parsed mapping and alters it in place. Raise BadInput when the file or what becomes
+    of it does not fit `kind`; the file is untouched then.
     """
     shown = shown or str(path)
     yaml = _round_trip()
-    data = yaml.load(text_of(path, shown)) if path.exists() else None
+    data = None
+    if path.exists():
+        text = text_of(path, shown)
+        parse(text, kind, shown)
+        data = yaml.load(text)
     if data is None:
         data = yaml.map()
     change(data)
@@ -122,8 +130,30 @@ def nearest(word: str, known: list[str]) -> str:
 class _Constructor(SafeConstructor):
     """Leaves dates as text: a day that does not exist is a mistake with a place, not a broken file."""
 
+    def flatten_mapping(self, node: Any) -> Any:
+        """Merge what stands under `<<`. Raise ValueError where merges of merges grow without measure."""
+        merged = super().flatten_mapping(node)
+        if len(node.value) > MAX_KEYS:
+            raise ValueError("its aliases make far more of it than was written")
+        return merged
 
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_Constructor.add_constructor(_TIMESTAMP, SafeConstructor.construct_yaml_str)
+
+
+class _Keeper(RoundTripConstructor):
+    """The same for a file that is edited, where a date that exists keeps its layout."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        """Return a date, or the text of one that does not exist."""
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError:
+            return self.construct_scalar(node)
+
+
+_Keeper.add_constructor(_TIMESTAMP, _Keeper.construct_yaml_timestamp)
 
 
 def text_of(path: Path, shown: str) -> str:
@@ -144,6 +174,7 @@ def text_of(path: Path, shown: str) -> str:
 
 def _round_trip() -> YAML:
     yaml = YAML()
+    yaml.Constructor = _Keeper
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 110
     yaml.preserve_quotes = True
@@ -155,23 +186,56 @@ def load(text: str, shown: str) -> Any:
     try:
         reader = YAML(typ="safe", pure=True)
         reader.Constructor = _Constructor
-        return _plain(reader.load(text))
+        return _plain(reader.load(text), iter(range(MAX_GROWTH * (len(text) + 1))))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
-        problem = " ".join(str(error.problem or error.context or "cannot be read").split())
-        raise BadInput(f"{where}: not YAML: {problem}") from None
+        raise BadInput(f"{where}: not YAML: {_problem(error)}") from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise BadInput(f"{shown}: not YAML: {' '.join(str(error).split())[:200]}") from None
+        raise BadInput(f"{shown}: not YAML: {_hushed(str(error))[:200]}") from None
 
 
-def _plain(node: Any) -> Any:
-    """Return YAML data as JSON data: every key is text."""
+def _plain(node: Any, left: Iterator[int]) -> Any:
+    """Return YAML data as JSON data: every key is text. Raise ValueError for what JSON has no word for."""
+    if next(left, None) is None:
+        raise ValueError("its aliases make far more of it than was written")
     if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
+        found = {str(key): _plain(value, left) for key, value in node.items()}
+        if len(found) != len(node):
+            raise ValueError("the same key as a number and as text")
+        return found
     if isinstance(node, list):
-        return [_plain(item) for item in node]
+        return [_plain(item, left) for item in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        raise ValueError("a number without an end")
+    if isinstance(node, int) and node.bit_length() > 63:
+        raise ValueError("a number too large")
+    if isinstance(node, str):
+        _check_text(node)
+    elif not isinstance(node, int | float | None):
+        raise ValueError(f"a value of type {type(node).__name__}; write it as text")
     return node
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character, written as an escape") from None
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    """Return what the parser found wrong, without what it quotes: that may be a secret in clear."""
+    problem = str(error.problem or error.context or "cannot be read")
+    if isinstance(error, DuplicateKeyError):  # it goes on with both values
+        return " ".join(problem.partition(" with value ")[0].split())
+    return _hushed(problem)
+
+
+def _hushed(problem: str) -> str:
+    """Return a message less what it quotes, marks such as ',' and '<stream end>' apart."""
+    quoted = re.compile(r"""(['"])(.{1,2}|<[a-z ]+>)\1|(['"]).*\3""")
+    return quoted.sub(lambda found: found[0] if found[1] else "'…'", " ".join(problem.split()))
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
@@ -196,6 +260,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
             for key in sorted(set(wanted) - set(instance)):
                 yield f"{_join(where, key)}: missing"
         case "type":
+            if wanted in ("object", "array") and isinstance(instance, str):
+                shown = "text"  # perhaps a secret, one level too high
             yield f"{where}: expected {_TYPES.get(str(wanted), wanted)}, found {shown}{advice}"
         case "enum":
             known = [str(value) for value in wanted]
@@ -243,19 +309,19 @@ _FORMATS = FormatChecker(formats=())
 
 @_FORMATS.checks("cidr", raises=ValueError)
 def _is_cidr(value: object) -> bool:
-    return "/" in str(value) and bool(ipaddress.ip_network(str(value)))
+    return not isinstance(value, str) or ("/" in value and bool(ipaddress.ip_network(value)))
 
 
 @_FORMATS.checks("address", raises=ValueError)
 def _is_address(value: object) -> bool:
-    return bool(ipaddress.ip_address(str(value)))
+    return not isinstance(value, str) or bool(ipaddress.ip_address(value))
 
 
 @_FORMATS.checks("span", raises=ValueError)
 def _is_span(value: object) -> bool:
-    return bool(ipaddress.ip_network(str(value)))
+    return not isinstance(value, str) or bool(ipaddress.ip_network(value))
 
 
 @_FORMATS.checks("day", raises=ValueError)
 def _is_day(value: object) -> bool:
-    return bool(datetime.date.fromisoformat(str(value)))
+    return not isinstance(value, str) or bool(datetime.date.fromisoformat(value))
