@@ -80,10 +80,11 @@ def update(client: Client, file: ClientFile) -> tuple[Asset | Ambiguous, ...]:
     overrides = client.overrides()
     records = tuple(client.scans())
     pinned, conflicts = hostkeys.pin(client.known_hosts(), records, overrides)
-    doubts = dict.fromkeys((*merge(records, file, overrides), *conflicts))
+    merged = merge(records, file, overrides)
+    result = (*merged, *(conflict for conflict in conflicts if conflict not in merged))
     client.save("known_hosts", pinned)
-    client.save_records("assets.jsonl", doubts)
-    return tuple(doubts)
+    client.save_records("assets.jsonl", result)
+    return result
 
 
 def asset_table(found: Iterable[Asset | Ambiguous]) -> str:
