@@ -60,9 +60,9 @@ def merge(
     places = Places(client)
     history = read(log, places)
     found = machines(history)
-    stories = [
-        _story(group, history, places) for group in found.groups if not doubts.is_phantom(group, found)
-    ]
+    occupied = {(sighting.scan, sighting.address) for sighting in history.sightings}
+    groups = [group for group in found.groups if not doubts.is_phantom(group, found)]
+    stories = [_story(group, history, occupied, places) for group in groups]
     ids = _ids(stories)
     corrections = {override.asset: override for override in overrides.assets}
     names = _names(stories, ids, corrections)
@@ -78,7 +78,9 @@ def merge(
     )
 
 
-def _story(group: tuple[Sighting, ...], history: History, places: Places) -> Story:
+def _story(
+    group: tuple[Sighting, ...], history: History, occupied: set[tuple[str, str]], places: Places
+) -> Story:
     """Return a machine's state after all scans, told in the order of the scans."""
     by_scan: dict[str, list[Sighting]] = {}
     for sighting in group:
@@ -87,23 +89,30 @@ def _story(group: tuple[Sighting, ...], history: History, places: Places) -> Sto
     evidence: Evidence = {}
     profile: dict[str, Value] = {}
     judged: object = None
+    missing: set[str] = set()  # addresses at which it was looked for in vain since it was last seen
     gone_since = ""
     for scan in history.scans:
         here = by_scan.get(scan.id, [])
+        now = {sighting.address for sighting in here}
+        missing |= {address for address in addresses - now if _is_lost(address, scan, occupied)}
         if here:
-            gone_since = ""
-            now = {sighting.address for sighting in here}
-            addresses = now | {address for address in addresses if not scan.covers(address)}
+            addresses = now | addresses - missing
+            missing, gone_since = set(), ""
             evidence = _updated(evidence, addresses, here, scan)
             said = _said(evidence)
             if said != judged:
                 judged, profile = said, _judged(evidence, addresses, profile, places)
-        elif addresses and not gone_since and all(map(scan.covers, addresses)):
-            gone_since = scan.id
-    ordered = tuple(
-        sorted(addresses, key=lambda address: (not _has_ssh(evidence, address), places.order(address)))
+        elif addresses and addresses <= missing:
+            gone_since = gone_since or scan.id
+    left = sorted(
+        addresses - missing or addresses, key=lambda a: (not _has_ssh(evidence, a), places.order(a))
     )
-    return Story(group, ordered, evidence, profile, gone_since)
+    return Story(group, tuple(left), evidence, profile, gone_since)
+
+
+def _is_lost(address: str, scan: Scan, occupied: set[tuple[str, str]]) -> bool:
+    """Return whether a scan that did not see a machine at an address shows that it is not there any more."""
+    return scan.covers(address) or (scan.id, address) in occupied
 
 
 def _updated(evidence: Evidence, addresses: set[str], here: Iterable[Sighting], scan: Scan) -> Evidence:

@@ -16,6 +16,8 @@ def line(value: object, limit: int = FACT_CHARACTERS) -> str:
     """Return `value`, if it is text, as one printable line of at most `limit` characters, else ""."""
     if not isinstance(value, str):
         return ""
+    if len(value) <= limit and value.isprintable() and "  " not in value:
+        return value.strip()  # the usual case, and merging reads every answer ever given
     head = value[: limit * 4]  # a megabyte is not looked at twice
     return " ".join("".join(c if c.isprintable() else " " for c in head).split())[:limit]
 
