@@ -20,6 +20,8 @@ from mspctl.records import Observation, Value
 THRESHOLD = 0.5
 _EVIDENCE_CHARACTERS = 200
 _MOST = 0.99
+_CONTRADICTION = 0.6  # how much of its strength a contradiction takes from a value
+_SECOND_ROLE = 0.4  # less for these: a machine may have several roles, and the clearest one names it
 
 
 class Fact(NamedTuple):
@@ -63,7 +65,7 @@ def identify(
             claim._replace(value=_one_name(rules, field, claim.value))
             for claim in _claims(rules, field, seen, profile)
         ]
-        if value := _fused(claims):
+        if value := _fused(claims, _SECOND_ROLE if field in ("role", "kind") else _CONTRADICTION):
             profile[field] = value
     return profile
 
@@ -156,7 +158,7 @@ def _one_name(rules: Fingerprints, field: str, value: str) -> str:
     return value
 
 
-def _fused(claims: list[Claim]) -> Value | None:
+def _fused(claims: list[Claim], contradiction: float) -> Value | None:
     """Return the value that stands after agreement and contradiction, None where none is sure enough."""
     firm = [claim for claim in claims if not claim.fallback] or claims
     by_value: dict[str, list[Claim]] = defaultdict(list)
@@ -169,7 +171,7 @@ def _fused(claims: list[Claim]) -> Value | None:
         return None
     strength, value = ranked[0]
     against = ranked[1][0] if len(ranked) > 1 else 0.0
-    confidence = round(strength * (1 - against / 2), 2)
+    confidence = round(strength * (1 - against * contradiction), 2)
     if confidence < THRESHOLD:
         return None
     best = min(by_value[value], key=lambda claim: (-claim.confidence, claim.rule, claim.fact))

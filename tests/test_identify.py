@@ -1,0 +1,197 @@
+"""What was seen → what it is; blank when unsure."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mspctl.errors import BadInput
+from mspctl.fingerprints import FIELDS, Fingerprints, Rule, read, shipped
+from mspctl.identify import THRESHOLD, identify
+from mspctl.records import Observation
+from tests.discovery.evidence import KEYS, scan
+
+DEBIAN = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"
+DESCRIPTION, OBJECT, NAME = (f"1.3.6.1.2.1.1.{n}.0" for n in (1, 2, 5))
+
+
+def seen(machine: dict[str, Any]) -> list[Observation]:
+    """Return the observations of one machine."""
+    return [line for line in scan(0, {"192.0.2.5": machine}) if isinstance(line, Observation)]
+
+
+def profile(machine: dict[str, Any], holds: str | None = None, networks: int = 1) -> dict[str, str]:
+    """Return the profile of one machine, values only."""
+    return {name: value.value for name, value in identify(seen(machine), holds, networks).items()}
+
+
+def part(
+    machine: dict[str, Any], *names: str, holds: str | None = None, networks: int = 1
+) -> tuple[str, ...]:
+    """Return some values of a profile."""
+    found = profile(machine, holds, networks)
+    return tuple(found.get(name, "") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("banner", "os", "version"),
+    [
+        (DEBIAN, "debian", "12"),
+        ("SSH-2.0-OpenSSH_9.2p1 Debian-2", "debian", "12"),
+        ("SSH-2.0-OpenSSH_8.4p1 Raspbian-5+deb11u3", "debian", "11"),
+        ("SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.5", "ubuntu", "24.04"),
+        ("SSH-2.0-OpenSSH_for_Windows_8.1", "windows", ""),
+        ("SSH-2.0-OpenSSH_9.2p1", "", ""),
+        ("SSH-2.0-dropbear_2022.83", "", ""),
+        ("{{ Debian-2+deb12u3 }}", "", ""),
+    ],
+)
+def test_an_ssh_banner_names_the_system(banner: str, os: str, version: str) -> None:
+    assert part({"banner": banner}, "os", "os_version") == (os, version)
+
+
+@pytest.mark.parametrize(
+    ("ports", "role"),
+    [
+        ([139, 445], "file-server"),
+        ([5432], "database-server"),
+        ([3306], "database-server"),
+        ([53], "dns-dhcp-server"),
+        ([25, 993], "mail-server"),
+        ([88, 389, 445, 53], "directory-server"),
+    ],
+)
+def test_open_ports_of_a_general_system_give_the_role_and_make_it_a_server(
+    ports: list[int], role: str
+) -> None:
+    assert part({"banner": DEBIAN, "ports": ports}, "role", "kind", holds="workstation") == (role, "server")
+
+
+def test_what_a_network_holds_decides_only_where_nothing_else_does() -> None:
+    assert part({"banner": DEBIAN}, "kind", "role", holds="workstation") == ("workstation", "")
+    assert part({"banner": DEBIAN}, "kind", "role") == ("", "")
+    assert part({"ping": True}, "kind", "role", holds="workstation") == ("", "")
+    value = identify(seen({"banner": DEBIAN}), "workstation")["kind"]
+    assert THRESHOLD <= value.confidence <= 0.7 and value.probe == "client"
+
+
+def test_a_windows_computer_is_no_file_server_for_its_open_445() -> None:
+    windows = {"ports": [135, 139, 445, 3389]}
+    assert part(windows, "os", "role", "kind", holds="workstation") == ("windows", "", "workstation")
+    assert part({"ports": [445]}, "role") == ("",)
+
+
+def test_a_router_is_one_by_evidence_only() -> None:
+    assert part({"banner": DEBIAN, "gateway": "198.51.100.0/24"}, "kind", "role", holds="workstation") == (
+        "router",
+        "router",
+    )
+    assert part({"banner": DEBIAN, "ptr": "rtr1.example"}, "kind", networks=4) == ("router",)
+    assert part({"banner": DEBIAN, "ptr": "rtr1.example"}, "kind") == ("",)
+
+
+def test_printers_and_power_supplies_say_what_they_are() -> None:
+    printer = {"1.3.6.1.2.1.43.5.1.1.17.1": "SN-0001", "1.3.6.1.2.1.25.3.2.1.3.1": "Larkspur LP-4200"}
+    assert part({"snmp": printer, "ports": [80, 631]}, "kind", "role", "model", "serial", "os") == (
+        *("printer", "printer", "Larkspur LP-4200", "SN-0001", ""),
+    )
+    ups = {"1.3.6.1.2.1.33.1.1.1.0": "APC by Schneider Electric", "1.3.6.1.2.1.33.1.1.2.0": "Smart-UPS 1500"}
+    assert part({"snmp": ups | {OBJECT: "1.3.6.1.4.1.318.1.3.27"}}, "kind", "vendor", "model") == (
+        *("ups", "APC", "Smart-UPS 1500"),
+    )
+    assert part({"ports": [631]}, "kind") == ("printer",)
+    assert part({"ports": [631], "banner": DEBIAN}, "kind", holds="workstation") == ("workstation",)
+
+
+def test_probes_that_agree_are_surer_than_one_and_contradictions_leave_a_blank() -> None:
+    kernel = "Linux web 6.1.0 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 x86_64"
+    alone = identify(seen({"banner": "SSH-2.0-OpenSSH_9.2p1 Debian-2"}))["os"].confidence
+    both = identify(seen({"banner": "SSH-2.0-OpenSSH_9.2p1 Debian-2", "snmp": {DESCRIPTION: kernel}}))
+    assert both["os"].confidence > alone
+    windows = {
+        "banner": "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+        "snmp": {DESCRIPTION: "Hardware: x Software: Windows"},
+    }
+    assert "os" not in identify(seen(windows))
+
+
+def test_a_value_tells_how_it_was_reached() -> None:
+    value = identify(seen({"banner": DEBIAN}))["os_version"]
+    assert (value.probe, value.rule) == ("ssh", "ssh-debian-release")
+    assert DEBIAN in value.evidence and value.confidence > 0.9
+
+
+def test_hostile_text_stays_bounded_and_printable() -> None:
+    machine = {"snmp": {DESCRIPTION: "Linux \x1b[2J" * 50_000, NAME: "{{ 7*7 }}"}, "ptr": "a\x07.example"}
+    for value in identify(seen(machine)).values():
+        assert value.value.isprintable() and value.evidence.isprintable() and len(value.evidence) <= 200
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=60),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=20), inner, max_size=3),
+    max_leaves=6,
+)
+OBSERVATIONS = seen(
+    {
+        "banner": DEBIAN,
+        "key": KEYS[0],
+        "arp": "3c:52:82:00:00:01",
+        "ptr": "web.example",
+        "ports": [80, 443, 5432, 445],
+        "snmp": {DESCRIPTION: "Linux web", NAME: "web"},
+    }
+)
+
+
+@given(st.permutations(OBSERVATIONS), st.randoms())
+def test_the_order_of_observations_does_not_matter(observations: list[Observation], random: Any) -> None:
+    assert identify(observations, "server") == identify(OBSERVATIONS, "server")
+
+
+@given(
+    st.sampled_from(["arp", "http", "ping", "ptr", "route", "snmp", "ssh", "tcp", "tls", "new"]), json, json
+)
+def test_no_raw_answer_raises(probe: str, first: Any, second: Any) -> None:
+    keys = (*("mac", "ttl", "state", "network", "names", "banner", "host_key", "status", "server", "title"),
+            *("values", "subject", "spki_sha256", "realm"))  # fmt: skip
+    raw = {key: first if place % 2 else second for place, key in enumerate(keys)}
+    observation = msgspec.structs.replace(OBSERVATIONS[0], probe=probe, raw=raw)
+    assert all(value.confidence >= THRESHOLD for value in identify([observation]).values())
+
+
+# The shipped rules
+
+
+def test_the_shipped_rules_are_sound() -> None:
+    rules = shipped().rules
+    assert len(rules) > 40 and {field for rule in rules for field in rule.sets} <= set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (
+            "rules: [{id: x, sets: {os: a}, confidence: 0.9, when: {ssh.banner: '('}}]",
+            "no regular expression",
+        ),
+        ("rules: [{id: x, sets: {colour: a}, confidence: 0.9, ports: [1]}]", "colour: no such field"),
+        ("rules: [{id: x, sets: {os: a}, given: {kind: b}, confidence: 0.9}]", "before what it is given"),
+        ("rules: [{id: x, sets: {os: a}, confidence: 0.9}]", "no condition"),
+        ("rules: [{id: x, sets: {os: a}, confidence: 9, ports: [1]}]", "<= 1"),
+        ("rules: {", "mine.yml"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_named(text: str, mistake: str) -> None:
+    with pytest.raises(BadInput, match=r"mine\.yml") as caught:
+        read("mine.yml", text)
+    assert mistake in str(caught.value)
+
+
+def test_rules_are_data_that_a_caller_may_bring() -> None:
+    rule = Rule(id="x", sets={"os": "{name}"}, when={"ssh.banner": "(?P<name>Debian)"}, confidence=0.9)
+    assert (
+        identify(seen({"banner": DEBIAN}), fingerprints=Fingerprints(rules=(rule,)))["os"].value == "Debian"
+    )
