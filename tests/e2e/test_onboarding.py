@@ -1,0 +1,402 @@
+"""The main job on the lab client, step by step as an engineer does it; each test goes on from the one before.
+
+What counts is what the hosts and the servers say themselves, asked with tools that know nothing of mspctl.
+"""
+
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import workspace
+from tests.workspace import CLIENT, Engineer
+
+pytest_plugins = ["tests.lab.plugin"]
+pytestmark = pytest.mark.lab
+
+AGENT_HOSTS = {"db", "files", "infra", "web", "ws-reception", "ws-surgery1", "ws-surgery2"}
+ANTIVIRUS_HOSTS = AGENT_HOSTS - {"db", "infra"}
+Lab = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def engineer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engineer]:
+    """An engineer with a new workspace, and client hosts on which nothing was ever installed."""
+    lab_command("reset")
+    before = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE")
+    yield workspace.build(tmp_path_factory.mktemp("e2e") / "northwind", lab)
+    os.environ.pop("ANSIBLE_VAULT_PASSWORD_FILE", None)
+    if before:
+        os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] = before
+
+
+def test_discover_finds_every_host_and_what_it_is(engineer: Engineer, lab: Lab) -> None:
+    done = engineer.must("discover", CLIENT, "--json")
+    assets = {asset["name"]: asset for asset in json.loads(done.stdout) if asset["record"] == "asset"}
+    expected = {host["name"]: host for host in lab["hosts"] if host["network"] != "provider"}
+    assert assets.keys() == expected.keys()
+    for name, host in expected.items():
+        found = {key: value["value"] for key, value in assets[name].get("profile", {}).items()}
+        truth = {key: host["truth"][key] for key in ("kind", "role", "os", "os_version")}
+        assert host["address"] in assets[name]["addresses"]
+        assert {key: found.get(key) for key in truth} == {
+            key: None if value in ("unknown", "none") else value for key, value in truth.items()
+        }, name
+        ports = {service["port"] for service in assets[name].get("services", ())}
+        assert ports == set(host["truth"]["tcp_ports"]) - {9100}, name
+
+
+def test_discover_stays_inside_and_prints_nothing(engineer: Engineer, lab: Lab) -> None:
+    logs = (engineer.root / "inventories" / CLIENT / "observations").glob("*.jsonl")
+    lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+    seen = {line["address"] for line in lines if line["record"] == "seen"}
+    assert seen
+    assert all(re.match(r"10\.203\.(10|20|21)\.", address) for address in seen)
+    printed = Path(lab["printer"]["printed_file"])
+    assert not printed.exists() or printed.read_bytes() == b""
+
+
+def test_host_keys_are_pinned_as_the_hosts_have_them(engineer: Engineer, lab: Lab) -> None:
+    pinned = (engineer.root / "inventories" / CLIENT / "known_hosts").read_text()
+    for host in lab["hosts"]:
+        if host["name"] in AGENT_HOSTS:
+            key = inside(host["name"], "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+            assert f"{host['address']} ssh-ed25519 {key}" in pinned
+
+
+def test_second_scan_changes_no_file_but_its_own_log(engineer: Engineer) -> None:
+    engineer.must("discover", CLIENT)
+    changed = workspace.git(engineer.root, "show", "--name-only", "--format=", "HEAD").split()
+    assert [Path(name).parent.name for name in changed] == ["observations"]
+
+
+def test_preview_leaves_the_hosts_as_they_are(engineer: Engineer) -> None:
+    before = {name: packages(name) for name in sorted(AGENT_HOSTS)}
+    done = engineer.mspctl("rollout", CLIENT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "would change 7 hosts" in done.stdout
+    assert {name: packages(name) for name in sorted(AGENT_HOSTS)} == before
+
+
+def test_killed_onboarding_ends_ansible_and_goes_on_where_it_was(engineer: Engineer, lab: Lab) -> None:
+    secrets = planted(lab)
+    started = subprocess.Popen(
+        [str(engineer.program), "onboard", CLIENT, "--apply"],
+        cwd=engineer.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    seen_in_argv: set[str] = set()
+    wait_for(lambda: begun_waves(engineer) >= 2, 400, lambda: seen_in_argv.update(leaks(secrets)))
+    time.sleep(3)  # into the wave
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    wait_for(lambda: not ansible_processes(), 20)
+    assert not seen_in_argv
+    assert engineer.mspctl("status", CLIENT, "--json").returncode == 0
+
+    done_before = finished_hosts(engineer)
+    assert done_before
+    again = engineer.mspctl("onboard", CLIENT, "--apply")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "going on with run" in again.stderr
+    resumed = next(record for record in last_run(engineer, "rollout") if record["record"] == "run")
+    assert resumed["resumes"]
+    assert not done_before & {host for wave in resumed["waves"] for host in wave}
+    assert not list(Path("/dev/shm").glob("mspctl-run-*"))
+
+
+def test_coverage_is_complete(engineer: Engineer) -> None:
+    coverage = [json.loads(line) for line in evidence(engineer).read_text().splitlines()]
+    covered = {(each["asset"], each["service"]) for each in coverage if each["state"] == "covered"}
+    assert covered == {(name, "monitoring") for name in AGENT_HOSTS} | {
+        (name, "antivirus") for name in ANTIVIRUS_HOSTS
+    }
+    assert all(
+        each["state"] == "excluded" and each["reason"]
+        for each in coverage
+        if (each["asset"], each["service"]) not in covered
+    )
+
+
+def test_zabbix_says_so_itself(lab: Lab) -> None:
+    api = Zabbix(lab)
+    hosts = api.call("host.get", output=["host"], search={"host": f"{CLIENT}."}, startSearch=True)
+    assert {host["host"] for host in hosts} == {f"{CLIENT}.{name}" for name in AGENT_HOSTS}
+    for host in hosts:
+        items = api.call("item.get", hostids=[host["hostid"]], output=["lastclock"], filter={"state": 0})
+        assert max(int(item["lastclock"]) for item in items) > time.time() - 600
+
+
+@pytest.mark.parametrize("name", sorted(AGENT_HOSTS))
+def test_antivirus_detects_and_is_only_where_it_was_chosen(engineer: Engineer, name: str) -> None:
+    if name not in ANTIVIRUS_HOSTS:
+        assert "clamav" not in packages(name)
+        return
+    eicar = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    found = subprocess.run(
+        ["podman", "exec", "--interactive", f"mspctl-lab-{name}", "clamdscan", "-"],
+        input=eicar,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "FOUND" in found.stdout
+
+
+def test_hostile_names_stayed_text(engineer: Engineer) -> None:
+    """The UPS calls itself a Jinja lookup that runs a command; its location holds terminal escapes."""
+    hosts = json.loads((engineer.root / "inventories" / CLIENT / "hosts.json").read_text())
+    raw = (engineer.root / "inventories" / CLIENT / "assets.jsonl").read_text()
+    assert "lookup(" in json.dumps(hosts) + raw + observations(engineer)
+    assert "\033" not in engineer.must("assets", "show", CLIENT, "ups-rack").stdout
+    assert not Path("/tmp/owned").exists()
+    for name in sorted(AGENT_HOSTS):
+        assert subprocess.run(
+            ["podman", "exec", f"mspctl-lab-{name}", "test", "-e", "/tmp/owned"], check=False
+        ).returncode
+    page = (engineer.root / "inventories" / CLIENT / "reports" / "index.html").read_text()
+    assert "\033" not in page
+
+
+def test_no_secret_in_the_workspace(engineer: Engineer, lab: Lab) -> None:
+    history = workspace.git(engineer.root, "log", "--all", "--patch", "--text")
+    for secret in planted(lab):
+        assert secret not in history
+
+
+def test_second_onboarding_changes_nothing_and_says_so(engineer: Engineer) -> None:
+    before = evidence(engineer).read_bytes()
+    done = engineer.mspctl("onboard", CLIENT, "--apply")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing changed: every host is already as it should be" in done.stdout
+    assert evidence(engineer).read_bytes() == before
+    outcomes = [record for record in last_run(engineer, "rollout") if record["record"] == "host"]
+    assert {outcome["host"] for outcome in outcomes} == AGENT_HOSTS
+    assert {outcome["status"] for outcome in outcomes} == {"ok"}
+
+
+def test_second_command_says_who_holds_the_client(engineer: Engineer) -> None:
+    first = subprocess.Popen(
+        [str(engineer.program), "discover", CLIENT],
+        cwd=engineer.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: "discover" in (engineer.root / "inventories" / CLIENT / ".lock").read_text(), 30)
+    second = engineer.mspctl("discover", CLIENT)
+    first.wait()
+    assert second.returncode == 6
+    assert f"`mspctl discover {CLIENT}`" in second.stderr and str(first.pid) in second.stderr
+
+
+def test_host_that_goes_down_in_mid_wave_fails_alone(engineer: Engineer) -> None:
+    running = subprocess.Popen(
+        [str(engineer.program), "rollout", CLIENT, "--apply"],
+        cwd=engineer.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: begun_waves(engineer) >= 3, 300)
+        victim = [record for record in last_run(engineer, "rollout") if record["record"] == "wave"][-1][
+            "hosts"
+        ][-1]
+        lab_command("stop", victim)
+        said, told = running.communicate(timeout=400)
+    finally:
+        lab_command("start", victim)
+    outcomes = {
+        record["host"]: record for record in last_run(engineer, "rollout") if record["record"] == "host"
+    }
+    assert outcomes.keys() == AGENT_HOSTS, told
+    assert outcomes.pop(victim)["status"] == "unreachable"
+    assert {outcome["status"] for outcome in outcomes.values()} == {"ok"}
+    assert running.returncode == 5
+    assert victim in said
+
+    retried = engineer.mspctl("rollout", CLIENT, "--apply", "--retry-failed")
+    assert retried.returncode == 0, retried.stdout + retried.stderr
+    assert {record["host"] for record in last_run(engineer, "rollout") if record["record"] == "host"} == {
+        victim
+    }
+
+
+def test_changed_host_key_shuts_out_that_host_until_it_is_trusted(engineer: Engineer) -> None:
+    name = "ws-surgery1"
+    inside(name, "sh", "-c", "rm /etc/ssh/ssh_host_*key* && ssh-keygen -A && systemctl restart ssh")
+    told = engineer.mspctl("discover", CLIENT)
+    assert "host key" in told.stderr
+    refused = engineer.mspctl("rollout", CLIENT, "-l", name)
+    assert refused.returncode == 5
+    assert f"{name}: unreachable" in refused.stderr
+    assert engineer.mspctl("assets", "trust", CLIENT, name).returncode == 0
+    accepted = engineer.mspctl("rollout", CLIENT, "-l", name)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+
+
+def test_verify_notices_what_stopped(engineer: Engineer) -> None:
+    inside("web", "systemctl", "stop", "clamav-daemon.socket", "clamav-daemon.service")
+    inside("files", "systemctl", "stop", "zabbix-agent2")
+    failing = engineer.mspctl("verify", CLIENT, "--json")
+    states = {(each["asset"], each["service"]): each["state"] for each in json.loads(failing.stdout)}
+    assert failing.returncode == 4
+    assert states["web", "antivirus"] == "failing" and states["files", "monitoring"] == "failing"
+    assert states["db", "monitoring"] == "covered"
+    mended = engineer.mspctl("onboard", CLIENT, "--apply")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+
+
+def test_uninstall_leaves_nothing(engineer: Engineer) -> None:
+    done = engineer.mspctl("rollout", CLIENT, "--apply", "--uninstall")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in sorted(AGENT_HOSTS):
+        assert "zabbix" not in packages(name) and "clamav" not in packages(name)
+        left = inside(name, "sh", "-c", "ls -d /etc/zabbix /etc/clamav /var/lib/clamav 2>/dev/null || true")
+        assert left == ""
+    missing = engineer.mspctl("verify", CLIENT, "--json")
+    assert missing.returncode == 4
+    assert {each["state"] for each in json.loads(missing.stdout)} == {"missing", "excluded"}
+
+
+def test_git_log_tells_the_story(engineer: Engineer) -> None:
+    story = workspace.git(engineer.root, "log", "--reverse", "--format=%s").splitlines()
+    told = [
+        next((index for index, line in enumerate(story) if re.search(pattern, line)), -1)
+        for pattern in (
+            r"^init: workspace of Northwind IT",
+            r"^harbour: client added: Harbour Dental",
+            r"^harbour: edited by hand: client.yml",
+            r"^harbour: discover: 11 assets, 11 new",
+            r"^harbour: inventory: 11 hosts, 7 managed",
+            r"^harbour: rollout \(preview\): 7 of 7 hosts",
+            r"^harbour: left by an interrupted command: .*runs/",
+            r"^harbour: rollout: \d of \d hosts, \d hosts changed",
+            r"^harbour: verify: 12 covered, 10 excluded",
+            r"^harbour: uninstall: 7 of 7 hosts, 7 hosts changed",
+        )
+    ]
+    assert -1 not in told and told == sorted(told), story
+
+
+class Zabbix:
+    """The server's own API, spoken here by hand."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.url = f"{lab['zabbix']['url']}/api_jsonrpc.php"
+        self.context = ssl.create_default_context(cafile=lab["zabbix"]["ca_file"])
+        self.token = ""
+        self.token = self.call(
+            "user.login", username=lab["zabbix"]["user"], password=lab["zabbix"]["password"]
+        )
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        body = {"jsonrpc": "2.0", "method": method, "params": parameters, "id": 1}
+        if self.token:
+            body["auth"] = self.token
+        request = urllib.request.Request(
+            self.url, json.dumps(body).encode(), {"Content-Type": "application/json-rpc"}
+        )
+        with urllib.request.urlopen(request, context=self.context, timeout=30) as answer:
+            content = json.load(answer)
+        assert "result" in content, content
+        return content["result"]
+
+
+def lab_command(*arguments: str) -> None:
+    argv = [sys.executable, "-m", "tests.lab", *arguments]
+    done = subprocess.run(argv, cwd=workspace.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def inside(host: str, *argv: str) -> str:
+    """Return what a command says inside a lab host."""
+    done = subprocess.run(
+        ["podman", "exec", f"mspctl-lab-{host}", *argv], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def packages(host: str) -> str:
+    return inside(host, "dpkg-query", "--show", "--showformat", "${Package} ${Version} ${db:Status-Status}\n")
+
+
+def planted(lab: Lab) -> list[str]:
+    """Return the secrets that were handed over; of the key its longest line."""
+    key = max(Path(lab["ssh"]["key_file"]).read_text().splitlines(), key=len)
+    return [
+        lab["ssh"]["become_password"],
+        lab["zabbix"]["psk"],
+        lab["zabbix"]["password"],
+        lab["snmp"]["community"],
+        key,
+    ]
+
+
+def leaks(secrets: list[str]) -> list[str]:
+    """Return the command lines of processes of mspctl and Ansible that hold a secret."""
+    return [line for line in command_lines() if any(secret in line for secret in secrets)]
+
+
+def command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+
+
+def ansible_processes() -> list[str]:
+    return [line for line in command_lines() if "ansible-playbook" in line and CLIENT in line]
+
+
+def begun_waves(engineer: Engineer) -> int:
+    return sum(1 for record in last_run(engineer, "rollout", unfinished=True) if record["record"] == "wave")
+
+
+def finished_hosts(engineer: Engineer) -> set[str]:
+    return {record["host"] for record in last_run(engineer, "rollout") if record["record"] == "host"}
+
+
+def last_run(engineer: Engineer, playbook: str, unfinished: bool = False) -> list[dict[str, Any]]:
+    """Return the records of the newest run that changes hosts; with `unfinished` none of a run that ended."""
+    for path in sorted((engineer.root / "inventories" / CLIENT / "runs").glob("*.jsonl"), reverse=True):
+        records = [
+            json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")
+        ]
+        if records and records[0]["playbook"] == playbook:
+            return [] if unfinished and records[-1]["record"] == "end" else records
+    return []
+
+
+def evidence(engineer: Engineer) -> Path:
+    return engineer.root / "inventories" / CLIENT / "evidence.jsonl"
+
+
+def observations(engineer: Engineer) -> str:
+    logs = (engineer.root / "inventories" / CLIENT / "observations").glob("*.jsonl")
+    return "".join(log.read_text() for log in logs)
+
+
+def wait_for(
+    is_so: Callable[[], bool], seconds: float, meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    """Return when something is so; fail when it is not after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        meanwhile()
+        time.sleep(0.2)
