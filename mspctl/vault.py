@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ansible.parsing.vault import VaultLib
 
 PREFIX = "vault_"
+_HEADER = "$ANSIBLE_VAULT;"
 Password = Callable[[], str]
 """Gives the vault's password when it is first needed; may prompt."""
 
@@ -46,7 +47,10 @@ class Vault:
     def get(self, reference: str) -> str:
         """Return the secret of a reference such as vault:psk. Raise MspctlError: missing, wrong password."""
         name = reference.removeprefix("vault:")
-        ciphertext = self._ciphertexts().get(PREFIX + name)
+        texts = self._ciphertexts()
+        ciphertext = texts.get(
+            PREFIX + name, texts.get(name)
+        )  # a variable made by ansible-vault has no prefix
         if ciphertext is None:
             raise BadInput(f"{self._shown}: no secret '{name}'; set it with `mspctl secret set`")
         from ansible.errors import AnsibleError
@@ -67,7 +71,7 @@ class Vault:
     def remove(self, name: str) -> None:
         """Forget `name`. Raise BadInput where there is no such secret."""
         texts = self._ciphertexts()
-        if texts.pop(PREFIX + name, None) is None:
+        if texts.pop(PREFIX + name if PREFIX + name in texts else name, None) is None:
             raise BadInput(f"{self._shown}: no secret '{name}'")
         self._write(texts)
 
@@ -83,9 +87,22 @@ class Vault:
             return {}
         try:
             data = yaml.load(self.path.read_text(encoding="utf-8"), Loader=_VaultLoader) or {}  # noqa: S506 it is a SafeLoader
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BadInput(f"{self._shown}: not a vault: {' '.join(str(error).split())[:120]}") from None
-        plain = [str(name) for name, text in data.items() if not isinstance(text, _Ciphertext)]
+        except (yaml.YAMLError, UnicodeDecodeError) as error:  # its text quotes the file: perhaps a secret
+            mark = getattr(error, "problem_mark", None)
+            where = f"{self._shown}:{mark.line + 1}" if mark else self._shown
+            raise BadInput(f"{where}: not a vault: not written by `mspctl secret set`") from None
+        if str(data).startswith(_HEADER):
+            raise BadInput(
+                f"{self._shown}: encrypted as a whole; `ansible-vault decrypt` it elsewhere, "
+                "and set each secret of it with `mspctl secret set`"
+            )
+        if not isinstance(data, dict):
+            raise BadInput(f"{self._shown}: not a vault: expected a mapping of names to encrypted values")
+        plain = [
+            str(name)
+            for name, text in data.items()
+            if not (isinstance(text, _Ciphertext) and text.startswith(_HEADER))
+        ]
         if plain:
             raise BadInput(
                 f"{self._shown}: {name}: not encrypted; remove it and use `mspctl secret set`"
