@@ -98,7 +98,8 @@ class Workspace:
         relative = [str(path.relative_to(self.root)) for path in paths if path.exists() or self._knows(path)]
         if not relative:
             return False
-        with (self.root / ".git" / "mspctl.lock").open("w") as turn:
+        lock = self._git("rev-parse", "--git-path", "mspctl.lock").stdout.rstrip("\n")
+        with (self.root / lock).open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             self._git("add", "--all", "--", *relative)
             if self._git("diff", "--cached", "--quiet", "--", *relative, check=False).returncode == 0:
@@ -110,7 +111,8 @@ class Workspace:
 
     def changed(self, folder: Path) -> tuple[str, ...]:
         """Return the paths below `folder`, relative to it, that differ from the last commit."""
-        status = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--", str(folder)).stdout
+        options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        status = self._git("status", *options, "--", str(folder)).stdout
         base = folder.relative_to(self.root).as_posix() + "/"
         return tuple(sorted(entry[3:].removeprefix(base) for entry in status.split("\0") if len(entry) > 3))
 
@@ -166,7 +168,7 @@ class Client:
 
     def scans(self) -> Iterator[ScanRecord]:
         """Yield every record of every scan, oldest scan first. Raise BadInput for a line that is none."""
-        for path in sorted((self.path / "observations").glob("*.jsonl")):
+        for path in sorted((self.path / "observations").glob("*.jsonl"), key=lambda path: path.stem):
             yield from self._read(path, ScanRecord)
 
     def assets(self) -> tuple[Asset | Ambiguous, ...]:
@@ -218,7 +220,9 @@ class Client:
             _end_torn_line(path, stream)
 
             def append(record: Record) -> None:
-                stream.write(encode(record).encode() + b"\n")
+                line = memoryview(encode(record).encode() + b"\n")
+                while line:  # a nearly full disk takes a part, and refuses the rest
+                    line = line[stream.write(line) :]
 
             yield append
 
@@ -287,14 +291,16 @@ class Client:
 
 def _end_torn_line(path: Path, stream: FileIO) -> None:
     """Cut off a half-written last line, so that appending does not glue a record to it."""
-    size = path.stat().st_size
-    if not size:
-        return
+    size = end = path.stat().st_size
+    whole = 0
     with path.open("rb") as reader:
-        reader.seek(max(0, size - 1_048_576))
-        tail = reader.read()
-    if not tail.endswith(b"\n"):
-        stream.truncate(size - (len(tail) - (tail.rfind(b"\n") + 1)))
+        while end and not whole:
+            start = max(0, end - 1_048_576)
+            reader.seek(start)
+            found = reader.read(end - start).rfind(b"\n")
+            whole, end = (start + found + 1 if found >= 0 else 0), start
+    if whole < size:
+        stream.truncate(whole)
 
 
 def _numbered(stamp: str) -> Iterator[str]:
