@@ -17,6 +17,7 @@ from mspctl.records import (
     HostStatus,
     Network,
     OptIn,
+    Proof,
     RunEnded,
     RunStarted,
     Service,
@@ -84,9 +85,13 @@ def client_file(services: Mapping[str, OptIn] | None = None) -> ClientFile:
     )
 
 
-def coverage(host: str, state: CoverageState = CoverageState.COVERED, **more: str) -> Coverage:
+def coverage(
+    host: str, state: CoverageState = CoverageState.COVERED, reason: str = "", proofs: tuple[Proof, ...] = ()
+) -> Coverage:
     """Return how a host stands under monitoring."""
-    return Coverage(asset=host, service="monitoring", state=state, provider="zabbix", **more)
+    return Coverage(
+        asset=host, service="monitoring", state=state, provider="zabbix", reason=reason, proofs=proofs
+    )
 
 
 def started(waves: Iterable[tuple[str, ...]], run: str = "r", check: bool = False) -> RunStarted:
@@ -94,9 +99,9 @@ def started(waves: Iterable[tuple[str, ...]], run: str = "r", check: bool = Fals
     return RunStarted(run=run, playbook="rollout", started_at=NOW, by="sam", check=check, waves=tuple(waves))
 
 
-def outcome(host: str, status: HostStatus = HostStatus.OK, wave: int = 1, **more: str) -> HostOutcome:
+def outcome(host: str, status: HostStatus = HostStatus.OK, wave: int = 1, detail: str = "") -> HostOutcome:
     """Return how a host came out of a wave."""
-    return HostOutcome(wave=wave, host=host, status=status, **more)
+    return HostOutcome(wave=wave, host=host, status=status, detail=detail)
 
 
 def ended(status: str = "complete") -> RunEnded:

@@ -61,8 +61,8 @@ discovery: {packets_per_second: fast}
         "f.yml: sites[0].name: 'Main Street' does not fit; write lower-case letters, digits and dashes",
         "f.yml: sites[0].networks[0].cidr: not a valid network: '10.0.0.0/33';"
         " write a network such as 192.0.2.0/24",
-        "f.yml: sites[0].networks[0].holds: unknown value 'workstatoin'; one of access-point, firewall, printer,"
-        " router, server, switch, ups, workstation; did you mean 'workstation'?",
+        "f.yml: sites[0].networks[0].holds: unknown value 'workstatoin'; one of access-point, firewall,"
+        " printer, router, server, switch, ups, workstation; did you mean 'workstation'?",
         "f.yml: sites[0].networks[1].name: missing",
         "f.yml: sites[0].networks[1].cidr: not a valid network: '192.0.2.1/24';"
         " write a network such as 192.0.2.0/24",
