@@ -20,6 +20,7 @@ NOT_UP = 3
 
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code of one command; one line on the standard error says what went wrong."""
+    os.umask(0o022)  # files written into containers are for their services to read
     options = _parser().parse_args(arguments)
     try:
         return _run(options, harbour())

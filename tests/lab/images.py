@@ -28,6 +28,7 @@ def build(description: Description, name: str) -> str:
         return image.tag
     parent = build(description, image.parent) if image.parent else _root()
     print(f"image {image.name}: building", file=sys.stderr)
+    _make_readable(DIRECTORY / image.name)
     podman(
         "build", "--pull=never", "--network=host", "--layers=false",
         "--label", f"{DIGEST_LABEL}={digest}",
@@ -54,6 +55,12 @@ def remove_all(description: Description) -> None:
                 podman("image", "rm", tag)
             except LabError as error:
                 print(f"image {tag}: kept: {error}", file=sys.stderr)
+
+
+def _make_readable(directory: Path) -> None:
+    """Let everybody read what goes into an image, whatever umask the work tree was made with."""
+    for path in (directory, *directory.rglob("*")):
+        path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
 
 
 def _label(tag: str) -> str:
