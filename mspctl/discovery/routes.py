@@ -103,6 +103,6 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
 def neighbours(table: str | None = None) -> dict[str, str]:
     """Return the MAC of each address this machine has talked to on-link, as /proc/net/arp lists it."""
     if table is None:
-        table = Path("/proc/net/arp").read_text(encoding="ascii")
+        table = Path("/proc/net/arp").read_text(encoding="utf-8")
     rows = (line.split() for line in table.splitlines()[1:])
     return {row[0]: row[3] for row in rows if len(row) >= 4 and int(row[2], 16) & 0x2}  # 0x2: complete

@@ -82,9 +82,8 @@ def scan(
 
 def answers(machine: Machine) -> list[tuple[str, int | None, dict[str, Json]]]:
     """Return the raw answers of one machine."""
-    found: list[tuple[str, int | None, dict[str, Json]]] = []
-    for mac in [machine["arp"]] if isinstance(machine.get("arp"), str) else machine.get("arp", []):
-        found.append(("arp", None, {"mac": mac}))
+    macs = [machine["arp"]] if isinstance(machine.get("arp"), str) else machine.get("arp", [])
+    found: list[tuple[str, int | None, dict[str, Json]]] = [("arp", None, {"mac": mac}) for mac in macs]
     if machine.get("ping", True):
         found.append(("ping", None, {"ttl": 64}))
     if "ptr" in machine:
