@@ -14,7 +14,7 @@ from tests.lab.description import Description, harbour
 from tests.lab.errors import LabError
 from tests.lab.podman import argv_of_exec
 
-LOCK = Path("/run/lock/mspctl-lab.lock")
+LOCK = Path("/run/mspctl-lab.lock")
 NOT_UP = 3
 
 

@@ -29,8 +29,7 @@ class Credentials:
 
 def ensure() -> Credentials:
     """Return the lab's credentials, made at the first call."""
-    DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
-    DIRECTORY.chmod(0o700)
+    make_directory()
     if not TECHNICIAN_KEY.exists():
         _make_ssh_key(TECHNICIAN_KEY, "technician")
     if not AUTHORITY.exists():
@@ -45,6 +44,12 @@ def ensure() -> Credentials:
         made = Credentials(password, hashed, secrets.token_urlsafe(15), "mspctl-lab", secrets.token_hex(32))
         write_private(file, json.dumps(asdict(made), indent=2) + "\n")
     return Credentials(**json.loads(file.read_text()))
+
+
+def make_directory() -> None:
+    """Make the directory of all the lab keeps on this machine."""
+    DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+    DIRECTORY.chmod(0o700)
 
 
 def host_key(host: str) -> Path:

@@ -17,7 +17,8 @@ def ensure(description: Description, host: Host, words: Credentials, found: Cont
     files = seed.files(description, host, machine.name_servers())
     image = inspect("image", description.image(host.image).tag)["Id"]
     specification = hashlib.sha256(repr((arguments, seed.digest(files), image, words)).encode()).hexdigest()
-    if found and found.label != specification:
+    if found and (found.label != specification or found.state == "created"):
+        # Made from something else, or left behind before its files were in it.
         podman("rm", "--force", "--time", "0", host.container)
         found = None
     if not found:

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.lab import machine
+from tests.lab import credentials, machine
 from tests.lab.description import Description, Image
 from tests.lab.errors import LabError
 from tests.lab.podman import exists, inspect, podman
@@ -29,14 +29,19 @@ def build(description: Description, name: str) -> str:
     parent = build(description, image.parent) if image.parent else _root()
     print(f"image {image.name}: building", file=sys.stderr)
     _make_readable(DIRECTORY / image.name)
-    podman(
-        "build", "--pull=never", "--network=host", "--layers=false",
-        "--label", f"{DIGEST_LABEL}={digest}",
-        "--build-arg", f"PARENT={parent}",
-        "--build-arg", f"PREFETCH={' '.join(description.prefetch)}",
-        "--tag", image.tag, str(DIRECTORY / image.name),
-        timeout_seconds=3600,
-    )  # fmt: skip
+    log = credentials.DIRECTORY / f"image-{image.name}.log"
+    credentials.make_directory()
+    try:
+        podman(
+            "build", "--pull=never", "--network=host", "--layers=false", "--logfile", str(log),
+            "--label", f"{DIGEST_LABEL}={digest}",
+            "--build-arg", f"PARENT={parent}",
+            "--build-arg", f"PREFETCH={' '.join(description.prefetch)}",
+            "--tag", image.tag, str(DIRECTORY / image.name),
+            timeout_seconds=3600,
+        )  # fmt: skip
+    except LabError as error:
+        raise LabError(f"image {image.name}: not built; {log} says why") from error
     return image.tag
 
 
