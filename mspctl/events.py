@@ -5,8 +5,9 @@ An event is the dictionary that ansible-runner hands over: `event`, `event_data`
 stripped of control characters, and rid of secrets before it becomes a record.
 """
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,7 @@ from mspctl.records import HostOutcome, HostStatus, TaskResult
 
 REPORT = "managed_agent_report"  # the variable with which a verify task reports
 MASK = "********"
+_TELLING = 4  # characters: a shorter secret would blacken every text
 _DETAIL = 400
 _DIFF = 20_000
 _STATUS = {
@@ -22,7 +24,10 @@ _STATUS = {
     "runner_on_unreachable": HostStatus.UNREACHABLE,
     "runner_on_skipped": HostStatus.SKIPPED,
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(  # terminal, direction, width nought, half characters
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+_WORD_BITS = 63  # what JSON's other readers take for a whole number
 
 
 def task_result(event: Mapping[str, Any], wave: int, secrets: Sequence[str]) -> TaskResult | None:
@@ -41,12 +46,12 @@ def task_result(event: Mapping[str, Any], wave: int, secrets: Sequence[str]) -> 
     return TaskResult(
         wave=wave,
         host=str(data.get("host", "")),
-        play=plain(str(data.get("play", "")), 120),
-        task=plain(str(data.get("task", "")), 200),
+        play=told(str(data.get("play", "")), 120, secrets),
+        task=told(str(data.get("task", "")), 200, secrets),
         status=status,
         seconds=round(float(data.get("duration") or 0), 3),
-        detail=mask(plain(_detail(result), _DETAIL), secrets) if status in _TOLD else "",
-        diff=mask(_diff(result), secrets),
+        detail=told(_detail(result), _DETAIL, secrets) if status in _TOLD else "",
+        diff=_diff(result, secrets),
         report=masked(report, secrets) if isinstance(report, dict) else {},
     )
 
@@ -72,19 +77,34 @@ def plain(text: str, limit: int) -> str:
 
 def mask(text: str, secrets: Sequence[str]) -> str:
     """Return `text` with every secret replaced; the longest first, as one may hold another."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= 4:
-            text = text.replace(secret, MASK)
+    for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
+        text = text.replace(form, MASK)
     return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield how a secret may turn up: whole, a line of it, as JSON writes it; too short says nothing."""
+    for part in (secret, *secret.splitlines()):
+        for form in (part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
+            if len(form.strip()) >= _TELLING:
+                yield form
+
+
+def told(text: str, limit: int, secrets: Sequence[str]) -> str:
+    """Return hostile text as one bounded line without secrets: rid of them before it is cut, as half of one
+    would stay, and after, as closing up the blanks may make one."""
+    return mask(plain(mask(text, secrets), limit), secrets)
 
 
 def masked(node: Any, secrets: Sequence[str]) -> Any:
     """Return JSON data with every string in it masked, plain and bounded."""
     if isinstance(node, dict):
-        return {plain(str(key), 80): masked(value, secrets) for key, value in node.items()}
+        return {told(str(key), 80, secrets): masked(value, secrets) for key, value in node.items()}
     if isinstance(node, list):
         return [masked(value, secrets) for value in node[:200]]
-    return mask(plain(node, _DETAIL), secrets) if isinstance(node, str) else node
+    if isinstance(node, int) and node.bit_length() > _WORD_BITS:
+        return "a number too large"
+    return told(node, _DETAIL, secrets) if isinstance(node, str) else node
 
 
 def _detail(result: Mapping[str, Any]) -> str:
@@ -97,26 +117,33 @@ def _detail(result: Mapping[str, Any]) -> str:
     return ""
 
 
-def _diff(result: Mapping[str, Any]) -> str:
+def _diff(result: Mapping[str, Any], secrets: Sequence[str]) -> str:
     sources = (result, *(item for item in result.get("results") or () if isinstance(item, dict)))
     found = (source.get("diff") or () for source in sources)
     parts = chain.from_iterable(each if isinstance(each, list) else [each] for each in found)
-    text = "".join(_one_diff(part) for part in parts if isinstance(part, dict))
+    text = "".join(_one_diff(part, secrets) for part in parts if isinstance(part, dict))
     return text if len(text) <= _DIFF else f"{text[:_DIFF]}\n… cut\n"
 
 
-def _one_diff(part: Mapping[str, Any]) -> str:
+def _one_diff(part: Mapping[str, Any], secrets: Sequence[str]) -> str:
     if isinstance(part.get("prepared"), str):
-        return _lines(part["prepared"])
+        return _lines(part["prepared"], secrets)
     before, after = part.get("before"), part.get("after")
     if before == after:
         return ""
     head = f"--- {part.get('before_header') or 'before'}\n+++ {part.get('after_header') or 'after'}\n"
-    return _lines(head) + _lines(str(before or ""), "-") + _lines(str(after or ""), "+")
+    return "".join(
+        (
+            _lines(head, secrets),
+            _lines(str(before or ""), secrets, "-"),
+            _lines(str(after or ""), secrets, "+"),
+        )
+    )
 
 
-def _lines(text: str, sign: str = "") -> str:
-    return "".join(f"{sign}{_CONTROL.sub(' ', line)}\n" for line in text[:_DIFF].splitlines() if line.strip())
+def _lines(text: str, secrets: Sequence[str], sign: str = "") -> str:
+    shown = mask(text, secrets)[:_DIFF]
+    return "".join(f"{sign}{_CONTROL.sub(' ', line)}\n" for line in shown.splitlines() if line.strip())
 
 
 def _outcome(stats: Mapping[str, Any], wave: int, host: str, detail: str) -> HostOutcome:
