@@ -99,10 +99,14 @@ def _coverage(
         return say(CoverageState.UNKNOWN, lost.get(host.name, "not asked in this run"))
     if not report.get("installed"):
         return say(CoverageState.MISSING, "not installed")
-    answer = answers.get(service, {})
+    answer = answers.get(service)
     proofs = (*_host_proofs(report), *_console_proofs(answer, host.name))
     if isinstance(answer, str):
         return say(CoverageState.UNKNOWN, answer, proofs)
+    if answer is not None and host.name not in answer:
+        return say(CoverageState.UNKNOWN, "the server said nothing of it", proofs)
+    if not proofs:
+        return say(CoverageState.UNKNOWN, "nothing was asked of it")
     failed = [proof.title for proof in proofs if not proof.ok and not proof.optional]
     state = CoverageState.FAILING if failed else CoverageState.COVERED
     return say(state, "; ".join(failed), proofs)
@@ -124,8 +128,8 @@ def _host_proofs(report: Mapping[str, Json]) -> tuple[Proof, ...]:
     )
 
 
-def _console_proofs(answer: Mapping[str, ConsoleAnswer] | str, host: str) -> tuple[Proof, ...]:
-    if isinstance(answer, str) or host not in answer:
+def _console_proofs(answer: Mapping[str, ConsoleAnswer] | str | None, host: str) -> tuple[Proof, ...]:
+    if answer is None or isinstance(answer, str) or host not in answer:
         return ()
     said = answer[host]
     return (

@@ -1,0 +1,205 @@
+import pytest
+
+from mspctl.inventory import Host, Inventory
+from mspctl.records import ConsoleAnswer, Coverage, CoverageState, HostStatus, Json, RunRecord, TaskResult
+from mspctl.verify import Answers, awaited, is_complete, judge
+from tests.samples import coverage, outcome, zabbix
+
+C = CoverageState
+FRESH = ConsoleAnswer(host="web", known=True, fresh=True, detail="newest value 12 s old")
+STALE = ConsoleAnswer(host="web", known=True, fresh=False, detail="newest value 900 s old")
+STRANGER = ConsoleAnswer(host="web", known=False, fresh=False, detail="not registered at Zabbix")
+
+
+def inventory(*groups: str, left_alone: str = "", excluded: str = "") -> Inventory:
+    host = Host(
+        name="web",
+        groups=groups,
+        left_alone=left_alone,
+        excluded={"monitoring": excluded} if excluded else {},
+    )
+    return Inventory(hosts=(host,), group_variables={}, services={"monitoring": zabbix()})
+
+
+def report(
+    host: str = "web", installed: bool = True, capability: str = "monitoring", **ok: bool
+) -> TaskResult:
+    checks: list[Json] = [
+        {"id": name, "title": f"Is {name}", "ok": fine, "detail": "said so", "optional": name == "optional"}
+        for name, fine in ok.items()
+    ]
+    said: dict[str, Json] = {"capability": capability, "installed": installed, "checks": checks}
+    return TaskResult(wave=1, host=host, play="p", task="Report", status=HostStatus.OK, report=said)
+
+
+def one(built: Inventory, run: tuple[RunRecord, ...], answers: Answers) -> Coverage:
+    (found,) = judge(built, run, answers, (), "r1")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("built", "run", "answers", "state", "reason"),
+    [
+        (inventory("monitoring"), (report(running=True),), {}, C.COVERED, ""),
+        (inventory("monitoring"), (report(running=True),), {"monitoring": {"web": FRESH}}, C.COVERED, ""),
+        (inventory("monitoring"), (report(running=True, optional=False),), {}, C.COVERED, ""),
+        (inventory("monitoring"), (report(running=False, fine=True),), {}, C.FAILING, "Is running"),
+        (inventory("monitoring"), (report(a=False, b=False),), {}, C.FAILING, "Is a; Is b"),
+        (
+            inventory("monitoring"),
+            (report(running=True),),
+            {"monitoring": {"web": STALE}},
+            C.FAILING,
+            "The server has fresh data of the host",
+        ),
+        (
+            inventory("monitoring"),
+            (report(running=True),),
+            {"monitoring": {"web": STRANGER}},
+            C.FAILING,
+            "The server knows the host; The server has fresh data of the host",
+        ),
+        (
+            inventory("monitoring"),
+            (report(running=True),),
+            {"monitoring": "zabbix at https://x: no answer"},
+            C.UNKNOWN,
+            "zabbix at https://x: no answer",
+        ),
+        (
+            inventory("monitoring"),
+            (report(running=True),),
+            {"monitoring": {}},
+            C.UNKNOWN,
+            "the server said nothing of it",
+        ),
+        (inventory("monitoring"), (report(),), {}, C.UNKNOWN, "nothing was asked of it"),
+        (inventory("monitoring"), (report(installed=False),), {}, C.MISSING, "not installed"),
+        (
+            inventory("monitoring"),
+            (report(installed=False),),
+            {"monitoring": {"web": FRESH}},
+            C.MISSING,
+            "not installed",
+        ),
+        (inventory("monitoring"), (), {"monitoring": {"web": FRESH}}, C.UNKNOWN, "not asked in this run"),
+        (
+            inventory("monitoring"),
+            (outcome("web", HostStatus.UNREACHABLE, detail="Ask: timed out"),),
+            {},
+            C.UNKNOWN,
+            "Ask: timed out",
+        ),
+        (inventory("monitoring"), (outcome("web", HostStatus.FAILED),), {}, C.UNKNOWN, "failed"),
+        (inventory("monitoring"), (report(host="other", a=True),), {}, C.UNKNOWN, "not asked in this run"),
+        (
+            inventory("monitoring"),
+            (report(capability="antivirus", a=True),),
+            {},
+            C.UNKNOWN,
+            "not asked in this run",
+        ),
+        (
+            inventory("monitoring"),
+            (report(a=True), outcome("web", HostStatus.FAILED, detail="antivirus broke")),
+            {},
+            C.COVERED,
+            "",
+        ),
+        (inventory("server"), (report(a=True),), {}, C.EXCLUDED, "not chosen by the client for this host"),
+        (
+            inventory("printer", left_alone="a printer takes no agent"),
+            (),
+            {},
+            C.EXCLUDED,
+            "a printer takes no agent",
+        ),
+        (inventory("unclassified", left_alone="too little"), (), {}, C.UNKNOWN, "too little"),
+        (
+            inventory("unclassified", left_alone="too little", excluded="leased (JD, until 2027-01-01)"),
+            (),
+            {},
+            C.EXCLUDED,
+            "leased (JD, until 2027-01-01)",
+        ),
+    ],
+)
+def test_each_state_has_its_reason(
+    built: Inventory, run: tuple[RunRecord, ...], answers: Answers, state: CoverageState, reason: str
+) -> None:
+    found = one(built, run, answers)
+    assert (found.asset, found.service, found.provider) == ("web", "monitoring", "zabbix")
+    assert (found.state, found.reason) == (state, reason)
+    assert found.since == "r1"
+
+
+def test_every_host_is_judged_under_every_service_in_a_fixed_order() -> None:
+    hosts = tuple(Host(name=name, groups=("monitoring",)) for name in ("a", "b"))
+    built = Inventory(
+        hosts=hosts, group_variables={}, services={"monitoring": zabbix(), "antivirus": zabbix()}
+    )
+    assert [(each.asset, each.service) for each in judge(built, (), {}, (), "r")] == [
+        (host, service) for host in ("a", "b") for service in ("antivirus", "monitoring")
+    ]
+
+
+def test_a_proof_tells_what_it_saw_only_where_it_failed() -> None:
+    found = one(
+        inventory("monitoring"), (report(a=True, b=False, optional=False),), {"monitoring": {"web": STALE}}
+    )
+    assert [
+        (proof.check, proof.source, proof.ok, proof.optional, proof.detail) for proof in found.proofs
+    ] == [
+        ("a", "host", True, False, ""),
+        ("b", "host", False, False, "said so"),
+        ("optional", "host", False, True, "said so"),
+        ("known", "console", True, False, ""),
+        ("fresh", "console", False, False, "newest value 900 s old"),
+    ]
+
+
+@pytest.mark.parametrize("checks", [None, "text", ["text", 5], [{}]])
+def test_an_odd_report_proves_nothing(checks: Json) -> None:
+    odd = TaskResult(
+        wave=1,
+        host="web",
+        play="p",
+        task="t",
+        status=HostStatus.OK,
+        report={"capability": "monitoring", "installed": True, "checks": checks},
+    )
+    assert one(inventory("monitoring"), (odd,), {}).state in (C.UNKNOWN, C.FAILING)
+
+
+def test_what_did_not_change_keeps_its_since() -> None:
+    built, run = inventory("monitoring"), (report(running=True),)
+    (first,) = judge(built, run, {"monitoring": {"web": FRESH}}, (), "r1")
+    later = ConsoleAnswer(host="web", known=True, fresh=True, detail="newest value 3 s old")
+    (second,) = judge(built, run, {"monitoring": {"web": later}}, (first,), "r2")
+    assert second == first
+    (third,) = judge(built, run, {"monitoring": {"web": STALE}}, (second,), "r3")
+    assert (third.state, third.since) == (C.FAILING, "r3")
+    (fourth,) = judge(built, run, {"monitoring": {"web": FRESH}}, (third,), "r4")
+    assert (fourth.state, fourth.since) == (C.COVERED, "r4")
+    assert judge(built, run, {"monitoring": {"web": FRESH}}, (coverage("other"), fourth), "r5") == (fourth,)
+
+
+def test_when_waiting_may_help() -> None:
+    def judged(answer: ConsoleAnswer | str, *run: RunRecord) -> tuple[Coverage, ...]:
+        heard = answer if isinstance(answer, str) else {"web": answer}
+        return judge(inventory("monitoring"), run, {"monitoring": heard}, (), "r")
+
+    assert awaited(judged(STRANGER, report(running=True, optional=False)))
+    assert awaited(judged(STALE, report(running=True)))
+    assert not awaited(judged(FRESH, report(running=True)))
+    assert not awaited(judged(STALE, report(running=False)))
+    assert not awaited(judged("no answer", report(running=True)))
+    assert not awaited(judged(STRANGER, report(installed=False)))
+    assert not awaited(judged(STRANGER))
+
+
+def test_complete_is_covered_or_left_out_for_a_reason() -> None:
+    assert is_complete([coverage("a"), coverage("b", C.EXCLUDED)])
+    assert is_complete([])
+    for state in (C.MISSING, C.FAILING, C.UNKNOWN):
+        assert not is_complete([coverage("a"), coverage("b", state)])
