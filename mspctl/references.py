@@ -1,12 +1,13 @@
 """Which secrets the hand-written files refer to, and from where; pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from mspctl.records import Json, Record
 
-_PREFIX = "vault:"
+_REFERENCE = re.compile("vault:([a-z][a-z0-9_]{0,60})")  # as records/base.py has it
 
 
 def references(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
@@ -17,8 +18,8 @@ def references(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for file, record in records.items():
         for place, text in _texts(msgspec.to_builtins(record), ""):
-            if text.startswith(_PREFIX):
-                found.setdefault(text.removeprefix(_PREFIX), []).append(f"{file}: {place}")
+            if reference := _REFERENCE.fullmatch(text):
+                found.setdefault(reference[1], []).append(f"{file}: {place}")
     return {name: tuple(places) for name, places in sorted(found.items())}
 
 
