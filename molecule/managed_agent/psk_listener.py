@@ -1,7 +1,7 @@
 """Stand in for a Zabbix server: `psk_listener.py IDENTITY KEY`, run inside the container.
 
-The TLS and its pre-shared key are real, by openssl. Every request is printed as plain JSON and answered with nothing to
-measure. Protocol: https://www.zabbix.com/documentation/6.0/en/manual/appendix/protocols/header_datalen
+The TLS and its pre-shared key are real, by openssl. Every request is printed as plain JSON and answered with
+nothing to measure. Protocol: https://www.zabbix.com/documentation/6.0/en/manual/appendix/protocols/header_datalen
 """
 
 import subprocess
@@ -20,15 +20,22 @@ def read_request(stream: IO[bytes]) -> bytes:
     return zlib.decompress(body) if header[4] & COMPRESSED else body
 
 
-def main(identity: str, key: str) -> None:
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer until killed."""
+    while True:
+        sys.stdout.write(read_request(requests).decode() + "\n")
+        sys.stdout.flush()
+        answers.write(b"ZBXD\x01" + len(ANSWER).to_bytes(8, "little") + ANSWER)
+        answers.flush()
+
+
+def main(identity: str, key: str) -> None:
+    """Listen with openssl, and answer what it decrypts."""
     options = ["-quiet", "-nocert", "-accept", "127.0.0.1:10051", "-psk", key, "-psk_identity", identity]
-    with subprocess.Popen(["openssl", "s_server", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdin and server.stdout
-        while True:
-            print(read_request(server.stdout).decode(), flush=True)
-            server.stdin.write(b"ZBXD\x01" + len(ANSWER).to_bytes(8, "little") + ANSWER)
-            server.stdin.flush()
+    command = ["openssl", "s_server", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        if server.stdin and server.stdout:
+            serve(server.stdout, server.stdin)
 
 
 main(*sys.argv[1:])

@@ -10,17 +10,18 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 VOLATILE = {
-    "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log",
+    "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log",  # noqa: S108 (left out, not used)
     "/home/technician/.ansible", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname",
 }  # fmt: skip
-# The caches and the database of apt and dpkg, the backup copies of account files, the registry of ucf, and the
-# folder in which systemd keeps the stamps of all persistent timers.
+# The caches and the database of apt and dpkg, the backup copies of account files, the registry of ucf, and
+# the folder in which systemd keeps the stamps of all persistent timers.
 REMEMBERED = {
-    "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/ucf", "/etc/passwd-", "/etc/group-", "/etc/shadow-",
-    "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-", "/etc/.pwd.lock", "/etc/ld.so.cache",
-    "/var/lib/systemd/timers",
+    "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/ucf", "/var/lib/systemd/timers",
+    "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-",
+    "/etc/.pwd.lock", "/etc/ld.so.cache",
 }  # fmt: skip
 COMMANDS = (
     ("dpkg-query", "--show", "--showformat=package ${Package} ${Version} ${db:Status-Status}\n"),
@@ -38,9 +39,9 @@ def lines_of_folder(folder: str, skipped: set[str]) -> Iterator[str]:
         status = entry.stat(follow_symlinks=False)
         content = ""
         if entry.is_symlink():
-            content = os.readlink(entry.path)
+            content = str(Path(entry.path).readlink())
         elif stat.S_ISREG(status.st_mode):
-            with open(entry.path, "rb") as file:
+            with Path(entry.path).open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
         yield f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {entry.path} {content}"
         if entry.is_dir(follow_symlinks=False):
@@ -51,9 +52,9 @@ def main() -> None:
     """Print the snapshot."""
     skipped = VOLATILE | REMEMBERED if "installed" in sys.argv else VOLATILE
     for line in lines_of_folder("/", skipped):
-        print(line)
+        sys.stdout.write(line + "\n")
     for command in COMMANDS:
-        print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="")
+        sys.stdout.write(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 main()
