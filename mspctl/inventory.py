@@ -32,6 +32,8 @@ from mspctl.vault import variable
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
 AGENT_KINDS = frozenset({"workstation", "server"})  # what an agent is installed on
 CAPABILITIES = ("monitoring", "antivirus")
+RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
+"""Groups with a meaning: a host gets into one by being chosen, never by what it is called."""
 _SSH = " ".join(
     (
         "-o StrictHostKeyChecking=yes",
@@ -194,7 +196,7 @@ def _groups(asset: Asset) -> set[str]:
         names.add(f"{system}_{asset.get('os_version')}")
     if system in LINUX:
         names.add("linux")
-    return {group_name(name) for name in names if name}
+    return {group_name(name) for name in names if name} - RESERVED
 
 
 def group_name(text: str) -> str:

@@ -48,6 +48,8 @@ HOSTILE = (
     "x" * 1_048_576,
 )
 """What a device may call itself."""
+WRITABLE = tuple(text for text in HOSTILE if "\ud800" not in text)
+"""The same as it may stand in a record: half a character gets into none."""
 
 
 def value(text: str) -> Value:

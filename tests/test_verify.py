@@ -108,11 +108,11 @@ def one(built: Inventory, run: tuple[RunRecord, ...], answers: Answers) -> Cover
         ),
         (inventory("server"), (report(a=True),), {}, C.EXCLUDED, "not chosen by the client for this host"),
         (
-            inventory("printer", left_alone="a printer takes no agent"),
+            inventory("printer", left_alone="takes no agent: printer"),
             (),
             {},
             C.EXCLUDED,
-            "a printer takes no agent",
+            "takes no agent: printer",
         ),
         (inventory("unclassified", left_alone="too little"), (), {}, C.UNKNOWN, "too little"),
         (
