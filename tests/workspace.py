@@ -125,6 +125,7 @@ services:
     settings:
       server: {json.dumps(zabbix["server"])}
       psk_identity: {json.dumps(zabbix["psk_identity"])}
+      refresh_seconds: 60
     secrets:
       psk: vault:zabbix_psk
 

@@ -69,8 +69,11 @@ def prove(
     run_id = started.run if started else ""
     coverage = _judge(client, built, records, run_id)
     deadline = time.monotonic() + wait_seconds
+    waited_for: list[str] = []
     while stage.awaited(coverage) and time.monotonic() < deadline:
-        note(f"waiting for the servers to hear from: {', '.join(_waiting(coverage))}")
+        if (waiting := _waiting(coverage)) != waited_for:
+            note(f"waiting until the servers have heard from: {', '.join(waiting)}")
+            waited_for = waiting
         time.sleep(_POLL_SECONDS)
         coverage = _judge(client, built, records, run_id)
     client.save_records("evidence.jsonl", coverage)
