@@ -25,7 +25,7 @@ def ask(
     certificate not trusted, login refused.
     """
     template = query.parameters.get("host_name", "{host}")
-    names = {host: template.format(client=client, host=host) for host in hosts}
+    names = {host: template.replace("{client}", client).replace("{host}", host) for host in hosts}
     try:
         module = import_module(f"mspctl.consoles.{query.client}")
     except ModuleNotFoundError:

@@ -10,6 +10,7 @@ from zabbix_utils import ZabbixAPI
 from zabbix_utils.exceptions import ModuleBaseException
 
 from mspctl.errors import MspctlError
+from mspctl.events import told
 from mspctl.records import Console, ConsoleAnswer
 
 _FRESH_SECONDS = 300
@@ -28,7 +29,11 @@ def ask(
     Fresh is a value received within `fresh_seconds` of the provider's record, 300 where it says nothing.
     Raise MspctlError when the server cannot be asked.
     """
-    fresh_seconds = int(parameters.get("fresh_seconds", _FRESH_SECONDS))
+    seconds = parameters.get("fresh_seconds", str(_FRESH_SECONDS))
+    if not seconds.isdecimal():
+        raise MspctlError(f"zabbix: console.parameters.fresh_seconds: not a whole number: '{seconds}'")
+    if ca_file and not ca_file.is_file():
+        raise MspctlError(f"zabbix at {console.url}: ca_file: no such file: {ca_file}")
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         api = ZabbixAPI(console.url, timeout=_TIMEOUT_SECONDS, ssl_context=context)
@@ -44,11 +49,11 @@ def ask(
                 api.logout()
     except (ModuleBaseException, OSError, ValueError) as error:
         # The request is part of some of its messages, and the request holds the password.
-        said = " ".join(str(error).split()).replace(secret, "********")[:200]
+        said = told(str(error), 200, (secret,))
         raise MspctlError(f"zabbix at {console.url}: {said}") from None
     now = time.time()
     return tuple(
-        _answer(host, found.get(name), newest, now, fresh_seconds) for host, name in sorted(names.items())
+        _answer(host, found.get(name), newest, now, int(seconds)) for host, name in sorted(names.items())
     )
 
 
