@@ -27,7 +27,7 @@ from mspctl.records import (
     Site,
     WorkspaceFile,
 )
-from mspctl.vault import variable
+from mspctl.references import variable
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
 AGENT_KINDS = frozenset({"workstation", "server"})  # what an agent is installed on

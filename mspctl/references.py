@@ -1,4 +1,4 @@
-"""Which secrets the hand-written files refer to, and from where; pure."""
+"""References to secrets: what they look like, and where the hand-written files hold them; pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,12 @@ import msgspec
 from mspctl.records import Json, Record
 
 _REFERENCE = re.compile("vault:([a-z][a-z0-9_]{0,60})")  # as records/base.py has it
+VARIABLE_PREFIX = "vault_"
+
+
+def variable(reference: str) -> str:
+    """Return the Ansible variable that holds the secret of a reference such as vault:psk."""
+    return VARIABLE_PREFIX + reference.removeprefix("vault:")
 
 
 def references(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:

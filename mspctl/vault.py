@@ -16,19 +16,14 @@ import yaml
 from mspctl import process
 from mspctl.errors import BadInput, MspctlError
 from mspctl.handwritten import write_atomically
+from mspctl.references import VARIABLE_PREFIX
 
 if TYPE_CHECKING:
     from ansible.parsing.vault import VaultLib
 
-PREFIX = "vault_"
 _HEADER = "$ANSIBLE_VAULT;"
 Password = Callable[[], str]
 """Gives the vault's password when it is first needed; may prompt."""
-
-
-def variable(reference: str) -> str:
-    """Return the Ansible variable that holds the secret of `reference`, such as vault:psk."""
-    return PREFIX + reference.removeprefix("vault:")
 
 
 class Vault:
@@ -42,14 +37,14 @@ class Vault:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all secrets, sorted; needs no password. Raise BadInput if it is no vault."""
-        return tuple(sorted(name.removeprefix(PREFIX) for name in self._ciphertexts()))
+        return tuple(sorted(name.removeprefix(VARIABLE_PREFIX) for name in self._ciphertexts()))
 
     def get(self, reference: str) -> str:
         """Return the secret of a reference such as vault:psk. Raise MspctlError: missing, wrong password."""
         name = reference.removeprefix("vault:")
         texts = self._ciphertexts()
         ciphertext = texts.get(
-            PREFIX + name, texts.get(name)
+            VARIABLE_PREFIX + name, texts.get(name)
         )  # a variable made by ansible-vault has no prefix
         if ciphertext is None:
             raise BadInput(f"{self._shown}: no secret '{name}'; set it with `mspctl secret set`")
@@ -64,14 +59,14 @@ class Vault:
         """Encrypt `value` as `name`; the other secrets keep their bytes."""
         texts = self._ciphertexts()
         if texts:  # one vault, one password: a slip of the keyboard must not make a second
-            self.get(min(texts).removeprefix(PREFIX))
-        texts[PREFIX + name] = self._library.encrypt(value.encode()).decode()
+            self.get(min(texts).removeprefix(VARIABLE_PREFIX))
+        texts[VARIABLE_PREFIX + name] = self._library.encrypt(value.encode()).decode()
         self._write(texts)
 
     def remove(self, name: str) -> None:
         """Forget `name`. Raise BadInput where there is no such secret."""
         texts = self._ciphertexts()
-        if texts.pop(PREFIX + name if PREFIX + name in texts else name, None) is None:
+        if texts.pop(VARIABLE_PREFIX + name if VARIABLE_PREFIX + name in texts else name, None) is None:
             raise BadInput(f"{self._shown}: no secret '{name}'")
         self._write(texts)
 

@@ -1,5 +1,5 @@
 from mspctl.records import Connection, Console, Discovery, Override, OverridesFile, SnmpAccess, WorkspaceFile
-from mspctl.references import references
+from mspctl.references import references, variable
 from tests.samples import client_file, zabbix
 
 
@@ -38,3 +38,7 @@ def test_prose_about_the_vault_is_no_reference() -> None:
     override = Override(asset="a", note="vault: ask Jane", values={"location": "vault:Second Floor"})
     assert references({"overrides.yml": OverridesFile(assets=(override,))}) == {}
     assert references({}) == {}
+
+
+def test_a_reference_is_a_variable() -> None:
+    assert variable("vault:psk") == "vault_psk"

@@ -163,7 +163,3 @@ def test_the_password_file_is_what_is_nearest_to_the_command(
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "env")
     assert password_file(None, ".pass", tmp_path / "sub") == tmp_path / "env"
     assert password_file("given", ".pass", tmp_path / "sub") == tmp_path / "given"
-
-
-def test_a_reference_is_a_variable() -> None:
-    assert module.variable("vault:psk") == "vault_psk"

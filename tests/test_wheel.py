@@ -58,11 +58,7 @@ def test_content_travels_in_the_wheel(installed: Path) -> None:
 
 
 def test_main_commands_from_another_folder(installed: Path, tmp_path: Path) -> None:
-    for arguments in (
-        ("init", "northwind"),
-        ("-h",),
-    ):
-        assert run(installed, tmp_path, *arguments).returncode == 0
+    assert run(installed, tmp_path, "init", "northwind").returncode == 0
     home = tmp_path / "northwind"
     network = ("--network", "nothing=127.99.99.0/30", "--authorised-by", "the test", "--user", "technician")
     added = run(installed, home, "client", "add", "acme", "--title", "Acme", *network)

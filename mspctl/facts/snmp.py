@@ -1,7 +1,8 @@
 """What a device says of itself over SNMP.
 
-Raw: {"values": {OID: text | integer | "0x…" for the engine id and the bridge address}}. The community is never part of it.
-Which objects are asked for stands in OBJECTS; sysUpTime is left out, as it differs at every look.
+Raw: {"values": {OID: text | integer | "0x…" for the engine id and the bridge address}}. The community is
+never part of it. Which objects are asked for stands in OBJECTS; sysUpTime is left out, as it differs at
+every look.
 """
 
 import re

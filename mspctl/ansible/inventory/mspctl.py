@@ -24,7 +24,7 @@ DOCUMENTATION = """
     description:
       - Reads client.yml, overrides.yml and assets.jsonl of the folder the file lies in.
       - What was discovered is data and is never templated; what the engineer wrote is.
-      - It yields the hosts, groups and variables that C(mspctl inventory) writes, and the groups of C(keyed_groups).
+      - It yields what C(mspctl inventory) writes, and the groups of C(keyed_groups).
     extends_documentation_fragment:
       - constructed
     options:
@@ -50,7 +50,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         return bool(super().verify_file(path)) and path.endswith((".mspctl.yml", ".mspctl.yaml"))
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
-        """Put the client's hosts into `inventory`. Raise AnsibleParserError with what is wrong, a line each."""
+        """Put the client's hosts into `inventory`. Raise AnsibleParserError with what is wrong."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         try:
@@ -89,11 +89,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
 
 
 def _trusted(value: Json) -> Any:
-    """Return a value of ours or the engineer's as one Ansible may template; core 2.19 trusts nothing unmarked."""
+    """Return what people wrote marked so that Ansible may template it; core 2.19 trusts nothing else."""
     if isinstance(value, str):
         return trust_as_template(value)
     if isinstance(value, dict):
         return {key: _trusted(each) for key, each in value.items()}
     return [_trusted(each) for each in value] if isinstance(value, list) else value
-
-
