@@ -1,8 +1,9 @@
 """What a scan would cost, before it is run; nothing is sent."""
 
+from mspctl.discovery.limits import files_free, more_files
 from mspctl.discovery.request import ScanRequest
 from mspctl.discovery.scope import scope_of
-from mspctl.discovery.sweep import BATCH, TRIES, first_contact
+from mspctl.discovery.sweep import BATCH, MOST_CONNECTIONS, TRIES, first_contact
 from mspctl.records import Record
 
 
@@ -20,10 +21,13 @@ def plan(request: ScanRequest) -> ScanPlan:
     addresses = len(scope_of(request))
     knocks = len(first_contact(request.ports))
     packets = addresses * (1 + knocks) * TRIES
+    with more_files():
+        connections = min(MOST_CONNECTIONS, files_free())
+    rate = min(request.packets_per_second, connections / request.timeout_seconds)
     waiting = -(-addresses // BATCH) * TRIES * request.timeout_seconds
     return ScanPlan(
         addresses=addresses,
         packets=packets,
         packets_per_machine=(len(request.ports) - knocks) * TRIES,
-        seconds=round(packets / request.packets_per_second + waiting, 1),
+        seconds=round(packets / rate + waiting, 1),
     )

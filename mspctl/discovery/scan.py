@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network
 
 from mspctl.discovery import services
+from mspctl.discovery.limits import more_files
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.request import ScanRequest
 from mspctl.discovery.routes import Route, Routes, Way
@@ -74,6 +75,7 @@ class _Run:
         total = len(self._scope)
         self._progress("sweep", 0, total)
         with (
+            more_files(),
             closing(Routes()) as routes,
             asyncio.Runner() as runner,
             Sweep(self._request, self._scope, self._answer) as sweep,

@@ -30,7 +30,7 @@ from mspctl.records import Json
 BATCH = 2_048  # addresses at a time: enough to make waiting for silence cheap, few enough to hold in memory
 NEIGHBOURS = 500  # of them on-link without packet sockets: the kernel's table holds 1,024 (gc_thresh3)
 TRIES = 2
-_MOST_CONNECTIONS = 2_000
+MOST_CONNECTIONS = 12_000
 _SHORTEST_SECONDS = 0.5  # patience with a machine that is known to answer fast
 _CONGESTED_SECONDS = 0.005  # the network card's queue is full: pause
 _QUEUE_FULL = frozenset({errno.EAGAIN, errno.ENOBUFS})
@@ -101,7 +101,7 @@ class Sweep:
         self._readers: dict[int, Callable[[], None]] = {}
         if sock := self._ping:
             self._listen(sock, lambda: self._read_ping(sock))
-        self._most = min(_MOST_CONNECTIONS, files_free())
+        self._most = min(MOST_CONNECTIONS, files_free())
         self._clear({})
 
     def __enter__(self) -> Self:
