@@ -24,7 +24,8 @@ TASK_FILES = sorted(
 ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode"}
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
-    "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal", "roles",
+    "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
+    "roles",
 }  # fmt: skip
 
 
