@@ -32,6 +32,7 @@ NEIGHBOURS = 500  # of them on-link without packet sockets: the kernel's table h
 TRIES = 2
 MOST_CONNECTIONS = 12_000
 _SHORTEST_SECONDS = 0.5  # patience with a machine that is known to answer fast
+_BURST = 256  # packets between two looks at what came in: answers must not pile up
 _CONGESTED_SECONDS = 0.005  # the network card's queue is full: pause
 _QUEUE_FULL = frozenset({errno.EAGAIN, errno.ENOBUFS})
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
@@ -205,7 +206,7 @@ class Sweep:
     def _send_due(self, source: Iterator[Job]) -> tuple[float | None, bool]:
         """Send what may leave now. Return how long to pause (None: until something happens), and whether
         nothing is left to send."""
-        while True:
+        for _ in range(_BURST):
             if not self._backlog:
                 job = next(source, None)
                 if job is None:
@@ -227,6 +228,7 @@ class Sweep:
                     continue  # no way there, or a local filter: silence, and asked again like any silence
                 self._backlog.appendleft(job)
                 return _CONGESTED_SECONDS, False
+        return 0.0, False
 
     def _send(self, job: Job) -> None:
         """Send one packet, and only then start its timer. Raise OSError where it could not leave."""
