@@ -5,7 +5,7 @@ not reached, so waves, failure budget, resume and retry are decided here.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, RunStarted
 
@@ -51,8 +51,14 @@ def remaining(records: Sequence[RunRecord]) -> tuple[tuple[str, ...], ...]:
     """Return the waves of an interrupted or stopped run, less the hosts that are done."""
     done = {host for host, status in outcomes(records).items() if status in DONE}
     asked = started(records)
-    waves = (tuple(host for host in wave if host not in done) for wave in (asked.waves if asked else ()))
-    return tuple(wave for wave in waves if wave)
+    planned = asked.waves if asked else ()
+    return only(planned, {host for wave in planned for host in wave} - done)
+
+
+def only(planned: Sequence[Sequence[str]], hosts: Container[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the waves less every host that is not in `hosts`; no wave is empty."""
+    kept = (tuple(host for host in wave if host in hosts) for wave in planned)
+    return tuple(wave for wave in kept if wave)
 
 
 def lost(records: Sequence[RunRecord]) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ own_track() {
 }
 
 # What needs apt is installed before the tracks part, as apt serves one at a time.
+if ! command -v snmpd >/dev/null && [ ! -x /usr/sbin/snmpd ]; then # a real agent for the SNMP probe
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends snmpd >/dev/null
+fi
 if ! .venv/bin/python -m tests.lab prepare; then
   echo "lab: cannot be prepared here" >&2
   exit 1

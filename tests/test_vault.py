@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mspctl import vault as module
 from mspctl.errors import BadInput, MspctlError
 from mspctl.vault import Vault, no_password, password_file, password_from_file
 from tests.samples import PASSWORD, SECRET

@@ -22,7 +22,7 @@ def client() -> None:
 @client.command()
 @workspace_option
 @click.argument("name")
-@click.option("--title", required=True, help="The client's name as people say it.")
+@click.option("--title", help="The client's name as people say it; NAME when absent.")
 @click.option(
     "--network",
     "networks",
@@ -39,7 +39,7 @@ def client() -> None:
 def add(
     workspace: Workspace,
     name: str,
-    title: str,
+    title: str | None,
     networks: tuple[str, ...],
     authorised_by: str,
     authorised_on: str | None,
@@ -55,7 +55,7 @@ def add(
     """
     connection = {key: value for key, value in (("user", user), ("key_file", key_file)) if value}
     data: dict[str, Any] = {
-        "title": title,
+        "title": title or name,
         "authorisation": {"by": authorised_by, "date": authorised_on or date.today().isoformat()},
         "sites": [
             {"name": site, "networks": [_network(text, index) for index, text in enumerate(networks, 1)]}
@@ -75,7 +75,7 @@ def add(
     workspace_client.save("overrides.yml", f"{schema_line('overrides', 2)}assets: []\n")
     workspace_client.save("vault.yml", "# Empty: `mspctl secret set` writes here, encrypted.\n{}\n")
     workspace_client.save("client.yml", text)
-    workspace_client.commit(f"client added: {title}, authorised by {authorised_by}")
+    workspace_client.commit(f"client added: {title or name}, authorised by {authorised_by}")
     note(f"{CLIENTS}/{name}/client.yml: written; next: `mspctl discover {name}`")
 
 

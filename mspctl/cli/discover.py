@@ -79,8 +79,8 @@ def update(client: Client, file: ClientFile) -> tuple[Asset | Ambiguous, ...]:
     """Work the assets and the pinned host keys out of all observations, and save them."""
     overrides = client.overrides()
     records = tuple(client.scans())
-    pinned, conflicts = hostkeys.pin(client.known_hosts(), records, overrides)
     merged = merge(records, file, overrides)
+    pinned, conflicts = hostkeys.pin(client.known_hosts(), (*records, *merged), overrides)
     result = (*merged, *(conflict for conflict in conflicts if conflict not in merged))
     client.save("known_hosts", pinned)
     client.save_records("assets.jsonl", result)

@@ -3,16 +3,19 @@
 import sys
 
 import click
+from msgspec import structs
 
 from mspctl import verify as verify_stage
 from mspctl import waves
 from mspctl.cli.discover import asset_table, observe
 from mspctl.cli.inventory import write_inventory
-from mspctl.cli.options import client_argument
-from mspctl.cli.output import note
-from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, resumed, run_order, summary, targets, verdict
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, note
+from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, run_order, summary, targets, verdict
 from mspctl.cli.verify import coverage_text, prove
 from mspctl.errors import ExitCode
+from mspctl.inventory import Inventory
+from mspctl.records import RunStarted
 from mspctl.rollout import Order
 from mspctl.workspace import Client
 
@@ -32,14 +35,16 @@ from mspctl.workspace import Client
     metavar="SECONDS",
     help="How long to wait until the servers have heard from new agents.",
 )
+@json_option
 @client_argument
 def onboard(
-    client: Client, apply_: bool, forks: int | None, ask_become_pass: bool, wait_seconds: int
+    client: Client, apply_: bool, forks: int | None, ask_become_pass: bool, wait_seconds: int, as_json: bool
 ) -> None:
     """Discover, write the inventory, roll out, verify: each step a commit, each safe to repeat.
 
     An interrupted onboarding goes on where it was: hosts that are done are not touched again. Run it twice,
-    and the second time changes nothing and says so.
+    and the second time changes nothing and says so. With --json the answer is the coverage, or the run's
+    records of a preview.
 
     \b
         mspctl onboard acme            # a preview
@@ -48,47 +53,51 @@ def onboard(
     with client.lock(f"mspctl onboard {client.name}"):
         note(f"{client.name}: discover")
         found = observe(client)
-        click.echo(asset_table(found))
+        if not as_json:
+            click.echo(asset_table(found))
         note(f"{client.name}: inventory")
         built = write_inventory(client)
-        settings = client.workspace.settings().rollout
-        wanted = Order(
-            playbook=PLAYBOOK,
-            waves=(),
-            check=not apply_,
-            forks=forks or settings.forks,
-            failure_budget=settings.failure_budget,
-        )
         if not targets(built):
             note(f"{client.name}: no host to roll out to; `mspctl inventory {client.name}` says why")
             sys.exit(ExitCode.OK)
         note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
-        order = _go_on(client, wanted) or cut(client, built, wanted, None, False)
-        records = run_order(client, order, ask_become_pass)
-        click.echo(summary(records))
+        records = run_order(client, _order(client, built, apply_, forks), ask_become_pass)
         code = exit_code(records)
         if not apply_ or code is ExitCode.INTERRUPTED:
+            answer(records, summary(records), as_json)
             sys.exit(code)
+        if not as_json:
+            click.echo(summary(records))
         note(f"{client.name}: verify")
         coverage = prove(client, wait_seconds, forks, ask_become_pass)
-    click.echo(coverage_text(coverage))
-    click.echo(f"\n{verdict(records)}")
-    click.echo(f"page: {client.path / 'reports' / 'index.html'}")
+    page = client.path / "reports" / "index.html"
+    answer(coverage, f"{coverage_text(coverage)}\n\n{verdict(records)}\npage: {page}", as_json)
     sys.exit(code if verify_stage.is_complete(coverage) else max(code, ExitCode.NOT_COVERED))
 
 
-def _go_on(client: Client, wanted: Order) -> Order | None:
-    """Return the order that finishes an interrupted onboarding, None where there is none.
-
-    A run of part of the work, or one that took services off, is not gone on with by the way.
-    """
-    last = client.last_run(wanted.playbook)
+def _order(client: Client, built: Inventory, apply_: bool, forks: int | None) -> Order:
+    """Return what to roll out: what an interrupted onboarding left, and hosts that came since, or all."""
+    settings = client.workspace.settings().rollout
+    wanted = Order(
+        playbook=PLAYBOOK,
+        waves=(),
+        check=not apply_,
+        forks=forks or settings.forks,
+        failure_budget=settings.failure_budget,
+    )
+    last = client.last_run(PLAYBOOK)
     started = waves.started(last)
-    if not started or not waves.is_unfinished(last) or not waves.remaining(last):
-        return None
-    if started.check != wanted.check or started.tags or started.skip_tags or started.variables:
-        return None
-    order = resumed(client, wanted)
-    left = sum(len(wave) for wave in order.waves)
-    note(f"{client.name}: going on with run {order.resumes}: {left} hosts left")
-    return order
+    if not started or not waves.is_unfinished(last) or not _is_alike(started, wanted):
+        return cut(client, built, wanted, None, False)
+    planned = {host for wave in started.waves for host in wave}
+    new = tuple(sorted(set(targets(built)) - planned))
+    left = waves.only(waves.remaining(last), targets(built))
+    if not left and not new:
+        return cut(client, built, wanted, None, False)
+    note(f"{client.name}: going on with run {started.run}: {sum(map(len, left)) + len(new)} hosts left")
+    return structs.replace(wanted, waves=(*left, *((new,) if new else ())), resumes=started.run)
+
+
+def _is_alike(started: RunStarted, wanted: Order) -> bool:
+    """Whether a run was an onboarding: one of part of the work, or an uninstall, is not gone on with."""
+    return started.check == wanted.check and not (started.tags or started.skip_tags or started.variables)

@@ -15,6 +15,7 @@ from mspctl.cli.options import ansible_options, client_argument, extra_variables
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.cli.secret import missing_secrets
 from mspctl.errors import BadInput, ExitCode
+from mspctl.events import MASK
 from mspctl.inventory import Inventory
 from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, TaskResult, WaveStarted
 from mspctl.rollout import Order, Unlock
@@ -86,7 +87,7 @@ def rollout(
             failure_budget=client.workspace.settings().rollout.failure_budget,
             verbosity=verbose,
         )
-        order = resumed(client, wanted) if resume else cut(client, built, wanted, limit, retry_failed)
+        order = resumed(client, built, wanted) if resume else cut(client, built, wanted, limit, retry_failed)
         records = run_order(client, order, ask_become_pass)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
@@ -117,16 +118,26 @@ def targets(built: Inventory, tags: Sequence[str] = ()) -> dict[str, str]:
     }
 
 
-def resumed(client: Client, order: Order) -> Order:
-    """Return the order that goes on with the last run. Raise BadInput where that is finished."""
+def resumed(client: Client, built: Inventory, order: Order) -> Order:
+    """Return the order that goes on with the last run, less the hosts that have left since.
+
+    Raise BadInput where that run is finished, or was of another kind.
+    """
     last = client.last_run(order.playbook)
-    left = waves.remaining(last)
     started = waves.started(last)
+    present = targets(built, started.tags if started else ())
+    left = waves.only(waves.remaining(last), present)
     if not waves.is_unfinished(last) or not left or not started:
         raise BadInput(f"{client.name}: no unfinished rollout; start one with `mspctl rollout {client.name}`")
     if started.check != order.check:
         mode = "a preview; go on without --apply" if started.check else "with --apply; go on with it too"
         raise BadInput(f"{client.name}: run {started.run} was {mode}")
+    hidden = [key for key, value in started.variables.items() if MASK in str(value)]
+    if lacking := sorted(set(hidden) - set(order.variables)):
+        raise BadInput(
+            f"{client.name}: run {started.run} was given secrets, which no record holds; "
+            f"give them again: {' '.join(f'-e {key}=…' for key in lacking)}"
+        )
     return structs.replace(
         order,
         waves=left,
@@ -157,7 +168,8 @@ def run_order(client: Client, order: Order, ask_become: bool = False) -> tuple[R
 
             engine.run(order, client.path / "hosts.json", name, keys, client.workspace.own_providers, record)
     finally:
-        client.commit(_message(order, taken))
+        if order.playbook == PLAYBOOK:  # a look at the hosts is committed with what it proved
+            client.commit(_message(order, taken))
     return tuple(taken)
 
 
