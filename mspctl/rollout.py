@@ -34,7 +34,8 @@ from mspctl.records import (
 
 MEMORY = Path("/dev/shm")  # noqa: S108 memory, so that what is secret never reaches a disk
 _PREFIX = "mspctl-run-"
-_SECRET_WORDS = ("password", "passwd", "secret", "token", "psk", "key", "credential")
+_VARIABLES = "variables.json"
+_SECRET_WORDS = ("pass", "pwd", "secret", "token", "psk", "key", "credential", "community")
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -110,6 +111,8 @@ def _wave(
     said: list[str] = []
 
     def take(event: dict[str, Any]) -> bool:
+        if event.get("event") == "playbook_on_start":  # Ansible has read it; a kill must not leave it behind
+            (private / _VARIABLES).unlink(missing_ok=True)
         if event.get("event") == "playbook_on_stats":
             stats.update(event.get("event_data") or {})
         result = events.task_result(event, number, unlock.secrets)
@@ -123,12 +126,18 @@ def _wave(
 
     runner = _start(order, number, hosts, inventory, private, unlock, own_providers, take, is_interrupted)
     if not stats and not is_interrupted():
-        text = events.mask(events.plain(" ".join(said[-6:]), 600), unlock.secrets)
+        text = events.told(_complaint(" ".join(said)), 600, unlock.secrets)
         raise MspctlError(f"{order.playbook}: Ansible ended with {runner.rc} before any task: {text}")
     came_out = events.outcomes(stats, number, hosts, details) if stats else ()
     for outcome in came_out:
         record(outcome)
     return {outcome.host: outcome.status for outcome in came_out}
+
+
+def _complaint(said: str) -> str:
+    """Return what Ansible said from its error on, or its last words."""
+    _, marker, error = said.rpartition("[ERROR]: ")
+    return error if marker else said[-600:]
 
 
 def _start(
@@ -144,7 +153,7 @@ def _start(
 ) -> Any:
     import ansible_runner  # 0.2 s, for the commands that run Ansible only
 
-    for name, data in (("limit", "\n".join(hosts)), ("variables.json", _variables(order, own_providers))):
+    for name, data in (("limit", "\n".join(hosts)), (_VARIABLES, _variables(order, own_providers))):
         _write_private(private / name, data)
     return ansible_runner.run(
         private_data_dir=str(private),
@@ -159,7 +168,7 @@ def _start(
         cmdline=" ".join(_flags(order, private, unlock)),
         envvars=_environment(private),
         passwords=_answers(unlock),
-        settings={"pexpect_timeout": 1, "suppress_ansible_output": True},
+        settings={"pexpect_timeout": 1, "suppress_ansible_output": True, "suppress_output_file": True},
         suppress_env_files=True,
         quiet=True,
         event_handler=take,
@@ -169,7 +178,7 @@ def _start(
 
 def _flags(order: Order, private: Path, unlock: Unlock) -> Iterator[str]:
     """Yield the options of ansible-playbook that the runner has no parameter for; never a secret."""
-    yield f"-e @{private / 'variables.json'}"
+    yield f"-e @{private / _VARIABLES}"
     if order.check:
         yield "--check"
     if order.diff:
@@ -202,7 +211,9 @@ def _environment(private: Path) -> dict[str, str]:
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
         "ANSIBLE_SSH_AGENT": "auto",
-        "MSPCTL_PID": str(os.getpid()),
+        "ANSIBLE_NOCOLOR": "1",
+        "MSPCTL_PID": str(os.getpid()),  # both for the callback mspctl_guard
+        "MSPCTL_FOLDER": str(private),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
 
@@ -223,11 +234,14 @@ def _started(order: Order, run_id: str, secrets: Sequence[str]) -> RunStarted:
 
 
 def _shown(key: str, value: Json, secrets: Sequence[str]) -> Json:
-    """Return a variable as a run's record may show it."""
+    """Return a variable as a run's record may show it, else as it was: a resumed run is given it again."""
     if any(word in key.lower() for word in _SECRET_WORDS):
         return events.MASK
-    shown: Json = events.masked(value, secrets)
-    return shown
+    if isinstance(value, dict):
+        return {events.mask(name, secrets): _shown(name, each, secrets) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown(key, each, secrets) for each in value]
+    return events.mask(value, secrets) if isinstance(value, str) else value
 
 
 def _ended(record: Callable[[RunRecord], None], status: str, reason: str) -> RunEnded:
@@ -277,10 +291,12 @@ def limited(inventory: Path, pattern: str) -> frozenset[str]:
     Raise BadInput for a pattern that selects none.
     """
     from ansible.errors import AnsibleError
-    from ansible.inventory.manager import InventoryManager
+    from ansible.inventory.manager import InventoryManager, split_host_pattern
     from ansible.parsing.dataloader import DataLoader
 
     try:
+        if not split_host_pattern(pattern):  # Ansible would take an empty limit for none
+            raise BadInput(f"-l {pattern}: no pattern of hosts")
         manager = InventoryManager(loader=DataLoader(), sources=[str(inventory)])
         manager.subset(pattern)
         found = frozenset(host.name for host in manager.get_hosts("all"))

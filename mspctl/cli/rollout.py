@@ -66,7 +66,7 @@ def rollout(
     """
     if check and apply_:
         raise click.UsageError("--check only looks and --apply changes: give one of them")
-    if resume and (retry_failed or limit or tags or uninstall):
+    if resume and (retry_failed or limit is not None or tags or uninstall):
         raise click.UsageError(
             "--resume goes on with the run as it was; -l, -t, --retry-failed, --uninstall do not go with it"
         )
@@ -96,7 +96,7 @@ def rollout(
 def cut(client: Client, built: Inventory, order: Order, limit: str | None, retry_failed: bool) -> Order:
     """Return `order` with the waves of the hosts it concerns. Raise BadInput where it concerns none."""
     hosts = targets(built, order.tags)
-    if limit:
+    if limit is not None:
         chosen = engine.limited(client.path / "hosts.json", limit)
         hosts = {name: likeness for name, likeness in hosts.items() if name in chosen}
     if retry_failed:

@@ -1,0 +1,370 @@
+import json
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mspctl import catalog, rollout, waves
+from mspctl.errors import BadInput, MspctlError
+from mspctl.handwritten import dump
+from mspctl.records import (
+    HostOutcome,
+    HostStatus,
+    RunEnded,
+    RunRecord,
+    RunStarted,
+    TaskResult,
+    WaveStarted,
+)
+from mspctl.rollout import Order, Unlock
+from mspctl.workspace import Client, encode
+from tests import rollouts, samples
+from tests.rollouts import folders, local_client, marker, times
+from tests.samples import PASSWORD, asset
+
+KNOWN = {
+    "psk": f"psk-{secrets.token_hex(16)}",
+    "key": f"-----BEGIN KEY-----\n{secrets.token_hex(16)}\n-----END KEY-----\n",
+}
+BECOME = f"become-{secrets.token_hex(8)}"
+GIVEN = f"given-{secrets.token_hex(8)}"
+ALL = {"vault password": PASSWORD, "become": BECOME, "given": GIVEN, "psk": KNOWN["psk"]}
+UNLOCK = Unlock(vault_password=PASSWORD, become_password=BECOME, secrets=(*KNOWN.values(), BECOME))
+
+pytestmark = pytest.mark.usefixtures("own_playbook")
+
+
+@pytest.fixture(scope="module")
+def own_playbook() -> Iterator[None]:
+    """Take the playbook of the workspace; it is the current folder of every run here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "playbook", lambda name: Path(f"{name}.yml").absolute())
+        yield
+
+
+def run(client: Client, order: Order, unlock: Unlock = UNLOCK, name: str = "r") -> list[RunRecord]:
+    """Run `order` as the command line does; return its records as they are on disk."""
+    before = Path.cwd()
+    os.chdir(client.workspace.root)
+    try:
+        with client.log("runs", name) as append:
+            ended = rollout.run(
+                order, client.path / "hosts.json", name, unlock, client.workspace.own_providers, append
+            )
+    finally:
+        os.chdir(before)
+        assert folders(os.getpid()) == []
+    records = list(client.run(name))
+    assert records[-1] == ended
+    return records
+
+
+def asked(*names: tuple[str, ...], **more: Any) -> Order:
+    return Order(playbook="rollout", waves=names, **{"check": False, "forks": 4, **more})
+
+
+def came(records: list[RunRecord]) -> dict[str, HostStatus]:
+    return {record.host: record.status for record in records if isinstance(record, HostOutcome)}
+
+
+@dataclass(frozen=True)
+class Story:
+    client: Client
+    records: list[RunRecord]
+    seen: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return (self.client.path / "runs" / "r.jsonl").read_text()
+
+
+@pytest.fixture(scope="module")
+def story(own_playbook: None, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """One run of three waves with a host that fails and one that is switched off, watched all the time."""
+    client = local_client(tmp_path_factory.mktemp("story"), KNOWN, "a", "bad", "down", "last", "spare")
+    order = asked(
+        ("a", "down"),
+        ("bad", "last"),
+        ("spare",),
+        failure_budget=0.5,
+        diff=True,
+        variables={
+            "db_password": GIVEN,
+            "nested": {"list": [{"api_token": GIVEN, "name": "x"}], "text": f"psk={KNOWN['psk']}"},
+            "shown": "one\n  two",
+        },
+    )
+    with rollouts.watching(ALL) as seen:
+        records = run(client, order)
+    return Story(client, records, seen)
+
+
+def test_the_waves_go_in_order_and_each_ends_before_the_next(story: Story) -> None:
+    shape = [
+        (type(record).__name__, getattr(record, "wave", 0))
+        for record in story.records
+        if not isinstance(record, TaskResult)
+    ]
+    assert shape == [
+        ("RunStarted", 0),
+        *[("WaveStarted", 1), ("HostOutcome", 1), ("HostOutcome", 1)],
+        *[("WaveStarted", 2), ("HostOutcome", 2), ("HostOutcome", 2)],
+        *[("WaveStarted", 3), ("HostOutcome", 3)],
+        ("RunEnded", 0),
+    ]
+    tasks = [record.wave for record in story.records if isinstance(record, TaskResult)]
+    assert tasks == sorted(tasks)
+    for began in (record for record in story.records if isinstance(record, WaveStarted)):
+        place = story.records.index(began)
+        of_wave = [record for record in story.records[place:] if getattr(record, "wave", 0) == began.wave]
+        assert {record.host for record in of_wave if isinstance(record, TaskResult)} == set(began.hosts)
+
+
+def test_a_host_that_fails_or_is_down_fails_alone(story: Story) -> None:
+    assert came(story.records) == {
+        "a": HostStatus.CHANGED,
+        "down": HostStatus.UNREACHABLE,
+        "bad": HostStatus.FAILED,
+        "last": HostStatus.CHANGED,
+        "spare": HostStatus.CHANGED,
+    }
+    ended = story.records[-1]
+    assert isinstance(ended, RunEnded)
+    assert (ended.status, ended.reason) == ("complete", "")
+    assert [marker(story.client, host).exists() for host in ("a", "bad", "down", "last")] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    details = {record.host: record.detail for record in story.records if isinstance(record, HostOutcome)}
+    assert details["bad"] == "Break: cannot use ******** here"
+    assert details["down"].startswith("Keep what is secret: ")
+    assert "refused" in details["down"]
+    assert details["a"] == details["last"] == ""
+
+
+def test_a_secret_reaches_the_host_and_nothing_else(story: Story) -> None:
+    assert marker(story.client, "a").read_text() == f"{KNOWN['psk']}\n"
+    for name, secret in {**ALL, "key": KNOWN["key"].splitlines()[1]}.items():
+        assert secret not in story.text, name
+    assert not story.seen
+    assert folders(os.getpid()) == []
+
+
+def test_what_was_given_with_e_is_recorded_without_secrets_else_as_it_was(story: Story) -> None:
+    started = story.records[0]
+    assert isinstance(started, RunStarted)
+    assert started.variables == {
+        "db_password": "********",
+        "nested": {"list": [{"api_token": "********", "name": "x"}], "text": "psk=********"},
+        "shown": "one\n  two",
+    }
+    assert (started.run, started.check, started.playbook) == ("r", False, "rollout")
+
+
+def test_a_diff_is_kept_without_secrets(story: Story) -> None:
+    diffs = [record.diff for record in story.records if isinstance(record, TaskResult) and record.diff]
+    assert any("+********" in diff for diff in diffs)
+
+
+def test_a_broken_wave_stops_the_run_and_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    client = local_client(tmp_path, KNOWN, "a", "bad", "later")
+    stopped = run(client, asked(("a", "bad"), ("later",), failure_budget=0.2), name="1")
+    ended = stopped[-1]
+    assert isinstance(ended, RunEnded)
+    assert ended.status == "stopped"
+    assert ended.reason == "wave 1: 1 of the wave's 2 hosts failed, more than 20%: bad"
+    assert (times(client, "a"), times(client, "later")) == (1, 0)
+    assert not marker(client, "later").exists()
+
+    left = waves.remaining(stopped)
+    assert left == (("bad",), ("later",))
+    done = run(client, asked(*left, variables={"heal": True}, resumes="1"), name="2")
+    assert came(done) == {"bad": HostStatus.CHANGED, "later": HostStatus.CHANGED}
+    assert (times(client, "a"), times(client, "later")) == (1, 1)  # what was done was not touched again
+
+
+def test_check_looks_and_changes_nothing(tmp_path: Path) -> None:
+    """Besides, a run takes away what one before it left whose processes were all killed at once."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left = rollout.MEMORY / f"mspctl-run-{os.getuid()}-{gone.pid}-abc"
+    left.mkdir()
+    client = local_client(tmp_path, KNOWN, "a")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    records = run(client, asked(("a",), check=True, diff=True))
+    assert came(records) == {"a": HostStatus.CHANGED}
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert any(isinstance(record, TaskResult) and record.diff for record in records)
+    assert not left.exists()
+
+
+def test_ansible_that_cannot_begin_is_an_error_that_says_why(tmp_path: Path) -> None:
+    client = local_client(tmp_path, KNOWN, "a")
+    (tmp_path / "rollout.yml").write_text("- hosts: all\n  nonsense: true\n")
+    with pytest.raises(MspctlError) as caught:
+        run(client, asked(("a",)))
+    said = "rollout: Ansible ended with 4 before any task: 'nonsense' is not a valid attribute for a Play"
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+    assert "[0m" not in str(caught.value)
+    assert waves.is_unfinished(client.run("r"))
+
+
+def test_a_vault_that_does_not_open_is_told_of_the_host(tmp_path: Path) -> None:
+    client = local_client(tmp_path, KNOWN, "a")
+    records = run(client, asked(("a",)), Unlock(vault_password="wrong-password"))
+    assert came(records) == {"a": HostStatus.FAILED}
+    (outcome,) = (record for record in records if isinstance(record, HostOutcome))
+    assert "vault" in outcome.detail
+    assert not marker(client, "a").exists()
+
+
+# Killed and stopped
+
+
+def onboarded(root: Path) -> Client:
+    """A client with two hosts in assets.jsonl and monitoring chosen, as `mspctl rollout` finds it."""
+    client = samples.opened(root, KNOWN)
+    data = json.loads(json.dumps({"monitoring": {"provider": "zabbix"}}))
+    data["monitoring"] |= {
+        "settings": dict(samples.zabbix().settings),
+        "secrets": dict(samples.zabbix().secrets),
+    }
+    path = client.path / "client.yml"
+    path.write_text(f"{path.read_text()}{dump({'services': data})}")
+    client.save_records("assets.jsonl", [asset("bad", "192.0.2.1"), asset("good", "192.0.2.2")])
+    (root / "rollout.yml").write_text(rollouts.PLAYBOOK)
+    return client
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def at_work(client: Client) -> subprocess.Popen[str]:
+    """Start a rollout that takes a minute; return when it waits on its pilot."""
+    started = rollouts.mspctl(
+        client, "rollout", "acme", "--apply", "-e", "seconds=60", "-e", "heal=true", "-e", f"x_token={GIVEN}"
+    )
+    wait_for(lambda: times(client, "bad") == 1 or started.poll() is not None)
+    assert started.poll() is None, started.communicate()
+    return started
+
+
+def test_ctrl_c_closes_the_record_and_a_resumed_run_finishes_it(tmp_path: Path) -> None:
+    client = onboarded(tmp_path)
+    with rollouts.watching({"psk": KNOWN["psk"], "vault password": PASSWORD}) as seen:
+        stopped = at_work(client)
+        stopped.send_signal(signal.SIGINT)
+        stdout, stderr = stopped.communicate(timeout=30)
+    assert stopped.returncode == 130, stderr
+    ended = client.last_run("rollout")[-1]
+    assert isinstance(ended, RunEnded)
+    assert ended.status == "interrupted"
+    assert "interrupted (stopped by the engineer)" in stdout
+    assert not seen
+    assert folders(stopped.pid) == []
+    wait_for(lambda: not rollouts.processes(f"MSPCTL_PID={stopped.pid}"), 10)
+    assert samples.git(client.workspace.root, "status", "--short", "inventories") == ""
+
+    refused = rollouts.mspctl(client, "rollout", "acme", "--apply", "--resume")
+    assert "give them again: -e x_token=…" in refused.communicate(timeout=30)[1]
+    assert refused.returncode == 3
+    resumed = rollouts.mspctl(
+        client, "rollout", "acme", "--apply", "--resume", "-e", "x_token=1", "-e", "seconds=0"
+    )
+    stdout, stderr = resumed.communicate(timeout=60)
+    assert resumed.returncode == 0, stderr
+    started = client.last_run("rollout")[0]
+    assert isinstance(started, RunStarted)
+    assert started.resumes
+    assert started.waves[0][0] == "bad"
+
+
+def test_kill_ends_ansible_too_and_leaves_nothing_secret(tmp_path: Path) -> None:
+    client = onboarded(tmp_path)
+    killed = at_work(client)
+    assert rollouts.processes(f"MSPCTL_PID={killed.pid}")
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    wait_for(lambda: not rollouts.processes(f"MSPCTL_PID={killed.pid}"), 15)
+
+    assert folders(killed.pid) == []
+    assert waves.is_unfinished(client.last_run("rollout"))
+
+    failing = rollouts.mspctl(client, "rollout", "acme", "--apply", "-l", "bad")
+    stdout, stderr = failing.communicate(timeout=60)
+    assert failing.returncode == 5, stderr
+    assert "Break: cannot use ******** here" in stdout
+    for secret in (KNOWN["psk"], PASSWORD):
+        assert secret not in stdout + stderr
+    log = samples.git(client.workspace.root, "log", "-p")
+    assert KNOWN["psk"] not in log
+    assert "left by an interrupted command: runs/" in log
+    assert "acme: rollout: 1 of 1 hosts, nothing changed, 1 lost: bad" in log
+
+
+# In process
+
+
+@pytest.fixture(scope="module")
+def hosts_json(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("limits") / "hosts.json"
+    groups = {"server": ["web", "db", "web-2"], "debian": ["web", "desk"], "site_main": ["desk"]}
+    tree = {
+        "hosts": {name: {} for name in ("web", "db", "web-2", "desk")},
+        "children": {name: {"hosts": {host: {} for host in hosts}} for name, hosts in groups.items()},
+    }
+    path.write_text(json.dumps({"all": tree}))
+    (path.parent / "list").write_text("db\ndesk\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hosts"),
+    [
+        ("all", "db desk web web-2"),
+        ("web", "web"),
+        ("web,db", "db web"),
+        ("server:!db", "web web-2"),
+        ("server:&debian", "web"),
+        ("web*", "web web-2"),
+        ("~^(web|db)$", "db web"),
+        ("server[0]", "web"),
+        ("site_main:db", "db desk"),
+        ("!server", "desk"),
+        ("@LIST", "db desk"),
+    ],
+)
+def test_a_limit_is_read_as_ansible_reads_it(hosts_json: Path, pattern: str, hosts: str) -> None:
+    chosen = rollout.limited(hosts_json, pattern.replace("LIST", str(hosts_json.parent / "list")))
+    assert sorted(chosen) == hosts.split()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["nobody", "web:!web", "server[9]", "@/nowhere", "\x1b[31m", "[", "", " ", ":"]
+)
+def test_a_limit_that_selects_nobody_is_told(hosts_json: Path, pattern: str) -> None:
+    with pytest.raises(BadInput, match=r"^-l "):
+        rollout.limited(hosts_json, pattern)
+
+
+def test_what_opens_doors_does_not_show_itself() -> None:
+    assert repr(UNLOCK) == str(UNLOCK) == "Unlock(…)"
+    assert f"{[UNLOCK]}" == "[Unlock(…)]"
+
+
+def test_a_run_s_record_is_one_line_each(story: Story) -> None:
+    assert story.text.splitlines() == [encode(record) for record in story.records]
