@@ -211,6 +211,7 @@ def _environment(private: Path) -> dict[str, str]:
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
         "ANSIBLE_SSH_AGENT": "auto",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",  # the runner sets False, which outdoes the pins
         "ANSIBLE_NOCOLOR": "1",
         "MSPCTL_PID": str(os.getpid()),  # both for the callback mspctl_guard
         "MSPCTL_FOLDER": str(private),

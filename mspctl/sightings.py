@@ -212,7 +212,7 @@ def changed_host_key(address: str, before: str, now: str) -> Ambiguous:
     return Ambiguous(
         subject=address,
         detail=f"SSH host key changed from {before} to {now}",
-        advice="host key changed: verify and accept with `mspctl assets trust`",
+        advice="verify on site that it is the same machine, then accept it with `mspctl assets trust`",
     )
 
 

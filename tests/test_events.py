@@ -236,3 +236,11 @@ def test_how_hosts_came_out_of_a_wave() -> None:
     ]
     assert {each.wave for each in found} == {2}
     assert [each.status for each in outcomes({}, 1, ("a",), {})] == [HostStatus.UNREACHABLE]
+
+
+def test_what_an_engineer_can_act_on_is_said_in_words() -> None:
+    noise = "@@@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@@ IT IS POSSIBLE THAT SOMEONE IS …"
+    event = {"event": "runner_on_unreachable", "event_data": {"host": "web", "res": {"msg": noise}}}
+    result = events.task_result(event, 1, ())
+    assert result is not None
+    assert result.detail.startswith("its SSH host key is not the pinned one")
