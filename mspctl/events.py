@@ -117,19 +117,19 @@ def _detail(result: Mapping[str, Any]) -> str:
     return ""
 
 
-_SAID_SHORTER = (
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "its SSH host key is not the pinned one: verify that it is the "
-     "same machine, then accept the key with `mspctl assets trust`"),
-    ("host key is known for", "its SSH host key was never pinned: `mspctl discover` pins it"),
-    ("Permission denied (publickey", "it refused the login: check user and key in client.yml"),
-    ("Incorrect sudo password", "it refused the password of sudo: check become_password in client.yml"),
-    ("Missing sudo password", "sudo wants a password: set become_password in client.yml, or give -K"),
-)  # fmt: skip
+_SAID_SHORTER = {
+    "REMOTE HOST IDENTIFICATION HAS CHANGED": "its SSH host key is not the pinned one: verify that it is the "
+    "same machine, then accept the key with `mspctl assets trust`",
+    "host key is known for": "its SSH host key was never pinned: `mspctl discover` pins it",
+    "Permission denied (publickey": "it refused the login: check user and key in client.yml",
+    "Incorrect sudo password": "it refused the password of sudo: check become_password in client.yml",
+    "Missing sudo password": "sudo wants a password: set become_password in client.yml, or give -K",
+}
 
 
 def _in_words(text: str) -> str:
     """Return what Ansible said, or what it means where the engineer can act on it."""
-    return next((meaning for phrase, meaning in _SAID_SHORTER if phrase in text), text)
+    return next((meaning for phrase, meaning in _SAID_SHORTER.items() if phrase in text), text)
 
 
 def _diff(result: Mapping[str, Any], secrets: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ lab_track() {
 }
 
 own_track() {
-  suite unit .venv/bin/pytest -m "not lab and not wheel" -n 2 --cov --cov-report= tests
+  suite unit .venv/bin/pytest -m "not lab and not wheel" -n 2 --cov --cov-report=term:skip-covered tests
   suite wheel .venv/bin/pytest -m wheel tests
   suite molecule tests/molecule.sh
 }
