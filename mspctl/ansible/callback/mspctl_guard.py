@@ -15,7 +15,7 @@ DOCUMENTATION = """
     short_description: end with the process that started the run
     description:
       - An orphaned run would go on changing hosts that nobody watches and that a resumed run changes again.
-      - So would a worker whose Ansible is gone; each is a session of its own, out of reach of a group's signal.
+      - So would a worker whose Ansible is gone; each is a session of its own, which no signal reaches.
       - Linux only; elsewhere it does nothing.
 """
 
