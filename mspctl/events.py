@@ -75,6 +75,11 @@ def plain(text: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def escaped(text: str) -> str:
+    """Return JSON with every character that does something to a terminal written as its escape."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def mask(text: str, secrets: Sequence[str]) -> str:
     """Return `text` with every secret replaced; the longest first, as one may hold another."""
     for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):

@@ -8,6 +8,7 @@ from mspctl.cli.discover import asset_table, update
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.errors import BadInput
+from mspctl.events import plain
 from mspctl.handwritten import nearest
 from mspctl.inventory import names_of
 from mspctl.records import Ambiguous, Asset
@@ -60,9 +61,10 @@ def show(client: Client, asset: str, as_json: bool) -> None:
         *(("identity", f"{mark.kind} {mark.value}", "", "", "") for mark in found.identities),
         *(("merged", reason, "", "", "") for reason in found.merged_because),
     ]
+    heading = plain(f"{found.name} ({found.id})", 200)
     answer(
         found,
-        f"{found.name} ({found.id})\n{table(('what', 'value', 'sure', 'seen by', 'evidence'), rows)}",
+        f"{heading}\n{table(('what', 'value', 'sure', 'seen by', 'evidence'), rows)}",
         as_json,
     )
 
@@ -157,7 +159,9 @@ def _entry(data: Any, asset: Asset) -> Any:
 
 def _pair(text: str) -> tuple[str, str]:
     key, separator, value = text.partition("=")
-    if not separator or key not in SETTABLE:
+    if not separator:
+        raise BadInput(f"'{text}': write KEY=VALUE; known: {', '.join(SETTABLE)}")
+    if key not in SETTABLE:
         hint = nearest(key, list(SETTABLE)) or f"; known: {', '.join(SETTABLE)}"
         raise BadInput(f"'{text}': write KEY=VALUE{hint}")
     return key, value

@@ -1,5 +1,6 @@
 """`mspctl client`: what the engineer knows of a client before anything is scanned."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -65,8 +66,10 @@ def add(
     text = f"{schema_line('client', 2)}{handwritten.dump(data)}"
     _check_new(workspace, name, text)
     folder = workspace.root / CLIENTS / name
-    (folder / "group_vars" / "all").mkdir(parents=True)
-    (folder / "group_vars" / "all" / "vault.yml").symlink_to("../../vault.yml")
+    linked = folder / "group_vars" / "all" / "vault.yml"
+    linked.parent.mkdir(parents=True, exist_ok=True)  # it is there where adding was killed before client.yml
+    if not linked.is_symlink():
+        linked.symlink_to("../../vault.yml")
     workspace_client = Client(workspace, name)
     workspace_client.save(
         "inventory.mspctl.yml",
@@ -148,12 +151,7 @@ def _check_new(workspace: Workspace, name: str, text: str) -> None:
     """Raise BadInput for a name that cannot be a client's, or mistakes in its first client.yml."""
     if name in workspace.clients():
         raise BadInput(f"{CLIENTS}/{name}: there is such a client already; `mspctl client edit {name}`")
-    if (
-        name in RESERVED
-        or not name.replace("-", "").isalnum()
-        or name != name.lower()
-        or not name[0].isalpha()
-    ):
+    if name in RESERVED or not re.fullmatch("[a-z][a-z0-9-]{0,40}", name):
         raise BadInput(f"client name '{name}': use lower-case letters, digits and dashes, a letter first")
     handwritten.parse(text, ClientFile, f"{CLIENTS}/{name}/client.yml")
 

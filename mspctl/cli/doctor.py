@@ -12,7 +12,7 @@ import click
 
 from mspctl import catalog, process
 from mspctl.cli.inventory import load
-from mspctl.cli.options import json_option
+from mspctl.cli.options import complete_clients, json_option
 from mspctl.cli.output import answer, table
 from mspctl.cli.secret import missing_secrets
 from mspctl.errors import BadInput, ExitCode, MspctlError
@@ -39,7 +39,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("client_name", metavar="[CLIENT]", required=False)
+@click.argument("client_name", metavar="[CLIENT]", required=False, shell_complete=complete_clients)
 @click.option(
     "-C", "directory", type=click.Path(path_type=Path), default=".", metavar="DIR", help="The workspace."
 )

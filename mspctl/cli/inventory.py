@@ -8,7 +8,7 @@ from mspctl import catalog
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.errors import BadInput
-from mspctl.inventory import Inventory, build, chosen_services, files
+from mspctl.inventory import CAPABILITIES, Inventory, build, chosen_services, files
 from mspctl.records import Asset
 from mspctl.workspace import Client
 
@@ -49,6 +49,7 @@ def load(client: Client) -> Inventory:
     lines = [
         line
         for service, choice in chosen_services(file, settings).items()
+        if service in CAPABILITIES  # of another, `build` says the nearest
         for line in catalog.check_choice(
             f"{client.shown('client.yml')}: services.{service}",
             service,

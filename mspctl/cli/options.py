@@ -49,7 +49,7 @@ def client_argument(command: F) -> F:
     """Give a command its `client`, besides the workspace."""
 
     @workspace_option
-    @click.argument("client_name", metavar="CLIENT", shell_complete=_complete_clients)
+    @click.argument("client_name", metavar="CLIENT", shell_complete=complete_clients)
     @functools.wraps(command)
     def wrapper(*args: Any, workspace: Workspace, client_name: str, **kwargs: Any) -> Any:
         return command(*args, client=workspace.client(client_name), **kwargs)
@@ -126,7 +126,8 @@ def _settings_or_default(root: Path) -> WorkspaceFile:
         return WorkspaceFile(provider="")
 
 
-def _complete_clients(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+def complete_clients(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of the clients that begin so, for the shell."""
     try:
         workspace = Workspace.find(context.params.get("directory") or Path(), no_password)
     except BadInput:

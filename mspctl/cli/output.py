@@ -17,7 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from mspctl.events import plain
+from mspctl.events import escaped, plain
 
 _CELL = 90
 
@@ -32,7 +32,7 @@ class Report(Protocol):
 def answer(data: object, text: str, as_json: bool) -> None:
     """Print the command's answer on stdout: `data` as one JSON document, or `text`."""
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(data, order="sorted"), indent=2).decode())
+        click.echo(escaped(msgspec.json.format(msgspec.json.encode(data, order="sorted"), indent=2).decode()))
     else:
         click.echo(text)
 

@@ -1,10 +1,13 @@
 """`mspctl secret`: the vaults of the clients and of the provider."""
 
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import click
 
-from mspctl.cli.options import json_option, workspace_option
+from mspctl.cli.options import complete_clients, json_option, workspace_option
 from mspctl.cli.output import answer, is_interactive, note, table
 from mspctl.errors import BadInput, ExitCode
 from mspctl.inventory import chosen_services
@@ -24,7 +27,7 @@ def secret() -> None:
 
 @secret.command("set")
 @workspace_option
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_clients)
 @click.argument("name")
 def set_(workspace: Workspace, scope: str, name: str) -> None:
     """Encrypt a secret; it is asked for, or read from standard input. Never give it as an argument.
@@ -33,21 +36,22 @@ def set_(workspace: Workspace, scope: str, name: str) -> None:
         mspctl secret set acme zabbix_psk
         openssl rand -hex 32 | mspctl secret set acme zabbix_psk
     """
-    if not name.replace("_", "").isalnum() or name != name.lower() or not name[0].isalpha():
+    if not re.fullmatch("[a-z][a-z0-9_]{0,60}", name):
         raise BadInput(
             f"secret name '{name}': use lower-case letters, digits and underscores, a letter first"
         )
     vault = _vault(workspace, scope)
     value = _ask(name)
-    known = name in vault.names()
-    vault.set(name, value)
-    workspace.commit([vault.path], f"{scope}: secret {name} {'changed' if known else 'set'}")
+    with _held(workspace, scope, "set"):
+        known = name in vault.names()
+        vault.set(name, value)
+        workspace.commit([vault.path], f"{scope}: secret {name} {'changed' if known else 'set'}")
     note(f"{scope}: {name}: encrypted; refer to it as vault:{name}")
 
 
 @secret.command()
 @workspace_option
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_clients)
 @click.argument("name")
 def remove(workspace: Workspace, scope: str, name: str) -> None:
     """Forget a secret.
@@ -56,13 +60,14 @@ def remove(workspace: Workspace, scope: str, name: str) -> None:
         mspctl secret remove acme old_psk
     """
     vault = _vault(workspace, scope)
-    vault.remove(name)
-    workspace.commit([vault.path], f"{scope}: secret {name} removed")
+    with _held(workspace, scope, "remove"):
+        vault.remove(name)
+        workspace.commit([vault.path], f"{scope}: secret {name} removed")
 
 
 @secret.command("list")
 @workspace_option
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_clients)
 @json_option
 def list_(workspace: Workspace, scope: str, as_json: bool) -> None:
     """List the names of the secrets, and where each is used; needs no password.
@@ -83,7 +88,7 @@ def list_(workspace: Workspace, scope: str, as_json: bool) -> None:
 
 @secret.command()
 @workspace_option
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_clients)
 def check(workspace: Workspace, scope: str) -> None:
     """Check that every secret referred to is there, and that the vault opens.
 
@@ -103,6 +108,17 @@ def check(workspace: Workspace, scope: str) -> None:
 
 def _vault(workspace: Workspace, scope: str) -> Vault:
     return workspace.vault() if scope == "provider" else workspace.client(scope).vault()
+
+
+@contextmanager
+def _held(workspace: Workspace, scope: str, what: str) -> Iterator[None]:
+    """Hold the client while its vault is read and written again; the provider's own vault has no lock."""
+    with (
+        nullcontext()
+        if scope == "provider"
+        else workspace.client(scope).lock(f"mspctl secret {what} {scope}")
+    ):
+        yield
 
 
 def _ask(name: str) -> str:

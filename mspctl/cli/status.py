@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from mspctl import waves
-from mspctl.cli.options import json_option, workspace_option
+from mspctl.cli.options import complete_clients, json_option, workspace_option
 from mspctl.cli.output import answer, table
 from mspctl.records import Asset, CoverageState, Record, RunRecord
 from mspctl.workspace import Client, Workspace
@@ -24,7 +24,7 @@ class Standing(Record, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("client_name", metavar="[CLIENT]", required=False)
+@click.argument("client_name", metavar="[CLIENT]", required=False, shell_complete=complete_clients)
 @json_option
 @workspace_option
 def status(workspace: Workspace, client_name: str | None, as_json: bool) -> None:
