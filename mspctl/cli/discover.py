@@ -9,9 +9,9 @@ from mspctl import hostkeys
 from mspctl.assets import merge
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
-from mspctl.discovery import DEFAULT_PORTS, ScanRequest, plan, scan
+from mspctl.discovery import DEFAULT_PORTS, ScanRequest, SnmpLogin, plan, scan
 from mspctl.errors import BadInput, Interrupted
-from mspctl.records import Ambiguous, Asset, ClientFile, Site
+from mspctl.records import Ambiguous, Asset, ClientFile, Site, SnmpUser
 from mspctl.workspace import Client
 
 
@@ -119,8 +119,20 @@ def _request(client: Client, file: ClientFile, only: tuple[str, ...], name: str)
         exclude=tuple(span for _, network in chosen for span in network.exclude),
         ports=tuple(sorted({*DEFAULT_PORTS, *file.discovery.extra_ports})),
         snmp_communities=tuple(client.vault().get(name) for name in file.discovery.snmp.communities),
+        snmp_users=tuple(_login(client, user) for user in file.discovery.snmp.users),
         dns={network.cidr: _servers(site) for site, network in chosen},
         packets_per_second=file.discovery.packets_per_second,
+    )
+
+
+def _login(client: Client, user: SnmpUser) -> SnmpLogin:
+    """Return a user of SNMP version 3 with the passwords the vault holds."""
+    return SnmpLogin(
+        user=user.name,
+        authentication=client.vault().get(user.authentication) if user.authentication else "",
+        authentication_protocol=user.authentication_protocol,
+        privacy=client.vault().get(user.privacy) if user.privacy else "",
+        privacy_protocol=user.privacy_protocol,
     )
 
 

@@ -5,7 +5,8 @@ One event loop over raw sockets finds what is alive (sweep), then each found mac
 """
 
 from mspctl.discovery.plan import ScanPlan, plan
-from mspctl.discovery.request import DEFAULT_PORTS, ScanRequest
+from mspctl.discovery.profiles import DEFAULT_PORTS
+from mspctl.discovery.request import ScanRequest, SnmpLogin
 from mspctl.discovery.scan import scan
 
-__all__ = ["DEFAULT_PORTS", "ScanPlan", "ScanRequest", "plan", "scan"]
+__all__ = ["DEFAULT_PORTS", "ScanPlan", "ScanRequest", "SnmpLogin", "plan", "scan"]

@@ -3,6 +3,7 @@
 from mspctl.records.asset import Ambiguous, Asset, Identity, IdentityKind, Service, Value
 from mspctl.records.base import Json, Record
 from mspctl.records.client import (
+    AuthenticationProtocol,
     Authorisation,
     ClientFile,
     Connection,
@@ -13,8 +14,10 @@ from mspctl.records.client import (
     OptIn,
     Override,
     OverridesFile,
+    PrivacyProtocol,
     Site,
     SnmpAccess,
+    SnmpUser,
 )
 from mspctl.records.evidence import ConsoleAnswer, Coverage, CoverageState, Proof
 from mspctl.records.observation import Observation, ScanEnded, ScanRecord, ScanStarted
@@ -33,6 +36,7 @@ from mspctl.records.workspace import Console, Rollout, WorkspaceFile
 __all__ = [
     "Ambiguous",
     "Asset",
+    "AuthenticationProtocol",
     "Authorisation",
     "ClientFile",
     "Connection",
@@ -53,6 +57,7 @@ __all__ = [
     "OptIn",
     "Override",
     "OverridesFile",
+    "PrivacyProtocol",
     "Proof",
     "Provider",
     "Record",
@@ -66,6 +71,7 @@ __all__ = [
     "Service",
     "Site",
     "SnmpAccess",
+    "SnmpUser",
     "TaskResult",
     "Value",
     "WaveStarted",

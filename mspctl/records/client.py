@@ -6,8 +6,30 @@ from msgspec import Meta, field
 
 from mspctl.records.base import Address, Cidr, Day, Json, Name, Port, Record, SecretRef, Span
 
-Kind = Literal["workstation", "server", "router", "switch", "firewall", "access-point", "printer", "ups"]
+# fmt: off
+Kind = Literal[
+    "workstation", "laptop", "server", "virtual-machine",
+    "management-card",  # of a server or a chassis: iLO, iDRAC, BMC
+    "router", "switch", "firewall", "load-balancer", "modem",
+    "network-device",  # carries traffic, and it is not known whether it routes or switches; or transport gear
+    "access-point", "wireless-controller",
+    "radio-link",  # a wireless bridge, its base stations and subscriber units
+    "printer", "scanner", "ups", "pdu",
+    "power-supply",  # rectifier, inverter, generator, meter
+    "sensor",  # temperature, water, doors, cooling
+    "nas",  # any shared storage
+    "camera", "nvr", "phone", "pbx",
+    "voice-gateway",  # analogue adapters, session border controllers
+    "media",  # projectors, conference rooms, encoders, broadcast
+    "console-server", "time-server",
+    "appliance",  # a closed box for one service: mail filter, management, DNS
+    "iot",
+]
+# fmt: on
 """What a device is, in the words of the trade; more are added with the rules that recognise them."""
+
+AuthenticationProtocol = Literal["md5", "sha", "sha224", "sha256", "sha384", "sha512"]
+PrivacyProtocol = Literal["des", "aes", "aes192", "aes256"]
 
 
 class Contact(Record, frozen=True, kw_only=True):
@@ -57,10 +79,21 @@ class Site(Record, frozen=True, kw_only=True):
     connection: Connection = field(default_factory=Connection)
 
 
+class SnmpUser(Record, frozen=True, kw_only=True):
+    """A user of SNMP version 3."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=32)]
+    authentication: SecretRef | None = None  # none: noAuthNoPriv
+    authentication_protocol: AuthenticationProtocol = "sha"
+    privacy: SecretRef | None = None
+    privacy_protocol: PrivacyProtocol = "aes"
+
+
 class SnmpAccess(Record, frozen=True, kw_only=True):
     """How devices answer SNMP at this client."""
 
     communities: tuple[SecretRef, ...] = ()
+    users: tuple[SnmpUser, ...] = ()
 
 
 class Discovery(Record, frozen=True, kw_only=True):
