@@ -17,6 +17,7 @@ from mspctl.handwritten import dump
 from mspctl.records import (
     HostOutcome,
     HostStatus,
+    Json,
     RunEnded,
     RunRecord,
     RunStarted,
@@ -24,7 +25,7 @@ from mspctl.records import (
     WaveStarted,
 )
 from mspctl.rollout import Order, Unlock
-from mspctl.workspace import Client, encode
+from mspctl.workspace import Client
 from tests import rollouts, samples
 from tests.rollouts import folders, local_client, marker, times
 from tests.samples import PASSWORD, asset
@@ -76,79 +77,89 @@ def came(records: list[RunRecord]) -> dict[str, HostStatus]:
 
 @dataclass(frozen=True)
 class Story:
+    """A run that stopped at a wave with a host that fails and one that is down, and the run that went on."""
+
     client: Client
-    records: list[RunRecord]
+    stopped: list[RunRecord]
+    left: tuple[tuple[str, ...], ...]
+    untouched: bool
+    resumed: list[RunRecord]
     seen: dict[str, str]
 
     @property
     def text(self) -> str:
-        return (self.client.path / "runs" / "r.jsonl").read_text()
+        return "".join((self.client.path / "runs" / f"{name}.jsonl").read_text() for name in "12")
 
 
 @pytest.fixture(scope="module")
 def story(own_playbook: None, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """One run of three waves with a host that fails and one that is switched off, watched all the time."""
-    client = local_client(tmp_path_factory.mktemp("story"), KNOWN, "a", "bad", "down", "last", "spare")
-    order = asked(
-        ("a", "down"),
-        ("bad", "last"),
-        ("spare",),
-        failure_budget=0.5,
-        diff=True,
-        variables={
-            "db_password": GIVEN,
-            "nested": {"list": [{"api_token": GIVEN, "name": "x"}], "text": f"psk={KNOWN['psk']}"},
-            "shown": "one\n  two",
-        },
-    )
+    """Every process is watched all the time."""
+    client = local_client(tmp_path_factory.mktemp("story"), KNOWN, "a", "bad", "down", "later")
+    variables: dict[str, Json] = {
+        "db_password": GIVEN,
+        "nested": {"list": [{"api_token": GIVEN, "name": "x"}], "text": f"psk={KNOWN['psk']}"},
+        "shown": "one\n  two",
+    }
+    order = asked(("a", "bad", "down"), ("later",), diff=True, variables=variables)
     with rollouts.watching(ALL) as seen:
-        records = run(client, order)
-    return Story(client, records, seen)
+        stopped = run(client, order, name="1")
+        left = waves.remaining(stopped)
+        untouched = not marker(client, "later").exists()
+        resumed = run(client, asked(*left, variables={"heal": True}, resumes="1"), name="2")
+    return Story(client, stopped, left, untouched, resumed, seen)
+
+
+def outcomes(records: list[RunRecord]) -> dict[str, HostOutcome]:
+    return {record.host: record for record in records if isinstance(record, HostOutcome)}
 
 
 def test_the_waves_go_in_order_and_each_ends_before_the_next(story: Story) -> None:
     shape = [
         (type(record).__name__, getattr(record, "wave", 0))
-        for record in story.records
+        for record in story.resumed
         if not isinstance(record, TaskResult)
     ]
     assert shape == [
         ("RunStarted", 0),
         *[("WaveStarted", 1), ("HostOutcome", 1), ("HostOutcome", 1)],
-        *[("WaveStarted", 2), ("HostOutcome", 2), ("HostOutcome", 2)],
-        *[("WaveStarted", 3), ("HostOutcome", 3)],
+        *[("WaveStarted", 2), ("HostOutcome", 2)],
         ("RunEnded", 0),
     ]
-    tasks = [record.wave for record in story.records if isinstance(record, TaskResult)]
-    assert tasks == sorted(tasks)
-    for began in (record for record in story.records if isinstance(record, WaveStarted)):
-        place = story.records.index(began)
-        of_wave = [record for record in story.records[place:] if getattr(record, "wave", 0) == began.wave]
-        assert {record.host for record in of_wave if isinstance(record, TaskResult)} == set(began.hosts)
+    for began in (record for record in story.resumed if isinstance(record, WaveStarted)):
+        results = [each for each in story.resumed if isinstance(each, TaskResult) and each.wave == began.wave]
+        assert {result.host for result in results} == set(began.hosts)
+        assert min(map(story.resumed.index, results)) > story.resumed.index(began)
 
 
 def test_a_host_that_fails_or_is_down_fails_alone(story: Story) -> None:
-    assert came(story.records) == {
+    assert came(story.stopped) == {
         "a": HostStatus.CHANGED,
-        "down": HostStatus.UNREACHABLE,
         "bad": HostStatus.FAILED,
-        "last": HostStatus.CHANGED,
-        "spare": HostStatus.CHANGED,
+        "down": HostStatus.UNREACHABLE,
     }
-    ended = story.records[-1]
-    assert isinstance(ended, RunEnded)
-    assert (ended.status, ended.reason) == ("complete", "")
-    assert [marker(story.client, host).exists() for host in ("a", "bad", "down", "last")] == [
-        True,
-        True,
-        False,
-        True,
-    ]
-    details = {record.host: record.detail for record in story.records if isinstance(record, HostOutcome)}
+    assert [marker(story.client, host).exists() for host in ("a", "bad", "down")] == [True, True, False]
+    details = {host: found.detail for host, found in outcomes(story.stopped).items()}
+    assert details["a"] == ""
     assert details["bad"] == "Break: cannot use ******** here"
     assert details["down"].startswith("Keep what is secret: ")
     assert "refused" in details["down"]
-    assert details["a"] == details["last"] == ""
+
+
+def test_a_broken_wave_stops_the_run_and_it_goes_on_where_it_was(story: Story) -> None:
+    ended = story.stopped[-1]
+    assert isinstance(ended, RunEnded)
+    assert ended.status == "stopped"
+    assert ended.reason == "wave 1: 1 of the wave's 3 hosts failed, more than 20%: bad"
+    assert story.untouched
+    assert story.left == (("bad", "down"), ("later",))
+    assert came(story.resumed) == {
+        "bad": HostStatus.CHANGED,
+        "down": HostStatus.UNREACHABLE,
+        "later": HostStatus.CHANGED,
+    }
+    assert times(story.client, "a") == 1  # what was done was not touched again
+    assert isinstance(story.resumed[-1], RunEnded)
+    assert (story.resumed[-1].status, story.resumed[-1].reason) == ("complete", "")
 
 
 def test_a_secret_reaches_the_host_and_nothing_else(story: Story) -> None:
@@ -156,40 +167,21 @@ def test_a_secret_reaches_the_host_and_nothing_else(story: Story) -> None:
     for name, secret in {**ALL, "key": KNOWN["key"].splitlines()[1]}.items():
         assert secret not in story.text, name
     assert not story.seen
-    assert folders(os.getpid()) == []
+    diffs = [record.diff for record in story.stopped if isinstance(record, TaskResult) and record.diff]
+    assert any("+********" in diff for diff in diffs)
 
 
 def test_what_was_given_with_e_is_recorded_without_secrets_else_as_it_was(story: Story) -> None:
-    started = story.records[0]
-    assert isinstance(started, RunStarted)
-    assert started.variables == {
+    first, second = story.stopped[0], story.resumed[0]
+    assert isinstance(first, RunStarted)
+    assert isinstance(second, RunStarted)
+    assert first.variables == {
         "db_password": "********",
         "nested": {"list": [{"api_token": "********", "name": "x"}], "text": "psk=********"},
         "shown": "one\n  two",
     }
-    assert (started.run, started.check, started.playbook) == ("r", False, "rollout")
-
-
-def test_a_diff_is_kept_without_secrets(story: Story) -> None:
-    diffs = [record.diff for record in story.records if isinstance(record, TaskResult) and record.diff]
-    assert any("+********" in diff for diff in diffs)
-
-
-def test_a_broken_wave_stops_the_run_and_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    client = local_client(tmp_path, KNOWN, "a", "bad", "later")
-    stopped = run(client, asked(("a", "bad"), ("later",), failure_budget=0.2), name="1")
-    ended = stopped[-1]
-    assert isinstance(ended, RunEnded)
-    assert ended.status == "stopped"
-    assert ended.reason == "wave 1: 1 of the wave's 2 hosts failed, more than 20%: bad"
-    assert (times(client, "a"), times(client, "later")) == (1, 0)
-    assert not marker(client, "later").exists()
-
-    left = waves.remaining(stopped)
-    assert left == (("bad",), ("later",))
-    done = run(client, asked(*left, variables={"heal": True}, resumes="1"), name="2")
-    assert came(done) == {"bad": HostStatus.CHANGED, "later": HostStatus.CHANGED}
-    assert (times(client, "a"), times(client, "later")) == (1, 1)  # what was done was not touched again
+    assert (first.run, first.check, first.playbook, first.resumes) == ("1", False, "rollout", "")
+    assert (second.variables, second.resumes) == ({"heal": True}, "1")
 
 
 def test_check_looks_and_changes_nothing(tmp_path: Path) -> None:
@@ -364,7 +356,3 @@ def test_a_limit_that_selects_nobody_is_told(hosts_json: Path, pattern: str) -> 
 def test_what_opens_doors_does_not_show_itself() -> None:
     assert repr(UNLOCK) == str(UNLOCK) == "Unlock(…)"
     assert f"{[UNLOCK]}" == "[Unlock(…)]"
-
-
-def test_a_run_s_record_is_one_line_each(story: Story) -> None:
-    assert story.text.splitlines() == [encode(record) for record in story.records]
