@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from mspctl import handwritten
 from mspctl.errors import BadInput
 from mspctl.handwritten import edit, json_schema, load, parse, read, write_atomically
 from mspctl.records import ClientFile, OverridesFile, Provider, Record, WorkspaceFile
+from mspctl.records.client import Kind
 from tests.samples import CLIENT_YML, HOSTILE
 
 KINDS: tuple[type[Record], ...] = (ClientFile, OverridesFile, Provider, WorkspaceFile)
@@ -61,8 +62,8 @@ discovery: {packets_per_second: fast}
         "f.yml: sites[0].name: 'Main Street' does not fit; write lower-case letters, digits and dashes",
         "f.yml: sites[0].networks[0].cidr: not a valid network: '10.0.0.0/33';"
         " write a network such as 192.0.2.0/24",
-        "f.yml: sites[0].networks[0].holds: unknown value 'workstatoin'; one of access-point, firewall,"
-        " printer, router, server, switch, ups, workstation; did you mean 'workstation'?",
+        "f.yml: sites[0].networks[0].holds: unknown value 'workstatoin'; one of "
+        f"{', '.join(sorted(get_args(Kind)))}; did you mean 'workstation'?",
         "f.yml: sites[0].networks[1].name: missing",
         "f.yml: sites[0].networks[1].cidr: not a valid network: '192.0.2.1/24';"
         " write a network such as 192.0.2.0/24",
@@ -142,6 +143,7 @@ def test_a_file_that_cannot_be_text_is_told_in_one_line(tmp_path: Path) -> None:
         "connection: hunter2",
         "discovery: {snmp: {communities: hunter2}}",
         "discovery: {snmp: {communities: [hunter2]}}",
+        "discovery: {snmp: {users: [{name: sam, authentication: hunter2, privacy: hunter2}]}}",
         "services: {monitoring: {provider: zabbix, secrets: {psk: hunter2}}}",
         "services: {monitoring: {provider: zabbix, secrets: hunter2}}",
     ],

@@ -35,7 +35,7 @@ def test_a_console_s_secrets_are_found() -> None:
 
 
 def test_prose_about_the_vault_is_no_reference() -> None:
-    override = Override(asset="a", note="vault: ask Jane", values={"location": "vault:Second Floor"})
+    override = Override(asset="a", note="vault:psk is the old one", values={"location": "vault:Second Floor"})
     assert references({"overrides.yml": OverridesFile(assets=(override,))}) == {}
     assert references({}) == {}
 
