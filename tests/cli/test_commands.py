@@ -274,20 +274,15 @@ def test_secrets_are_set_listed_and_checked(root: Path) -> None:
     assert SECRET not in samples.git(root, "log", "-p")
 
 
-def test_two_secrets_set_at_the_same_time_are_both_kept_or_one_is_refused(root: Path) -> None:
-    argv = [str(PROGRAM), "secret", "set", "acme"]
-    vault = ["--vault-password-file", ".vault-password"]
-    running = {
-        name: subprocess.Popen(
-            [*argv, name, *vault], cwd=root, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        for name in ("one", "two", "three")
-    }
-    for process in running.values():
-        process.communicate(b"x")
-    codes = {name: process.returncode for name, process in running.items()}
-    assert set(codes.values()) <= {0, 6}
-    assert sorted(client(root).vault().names()) == sorted(name for name, code in codes.items() if not code)
+def test_a_vault_has_one_writer_at_a_time(root: Path) -> None:
+    vault = ("--vault-password-file", ".vault-password")
+    must("secret", "set", "acme", "psk", *vault, text="x")
+    with client(root).lock("mspctl secret set acme"):
+        refused(6, "secret", "set", "acme", "psk", *vault, text="y")
+        refused(6, "secret", "remove", "acme", "psk")
+        must("secret", "list", "acme")
+        must("secret", "set", "provider", "psk", *vault, text="z")
+    assert client(root).vault().get("psk") == "x"
 
 
 def test_the_provider_has_secrets_of_its_own(root: Path) -> None:
