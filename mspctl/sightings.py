@@ -120,7 +120,7 @@ def read(log: Iterable[ScanRecord], places: Places) -> History:
             started[record.scan] = record
         elif isinstance(record, ScanEnded):
             ended[record.scan] = record
-        elif places.of(record.address):
+        elif isinstance(record, Observation) and places.of(record.address):
             key = (record.scan, record.address)
             line = (record.probe, record.port, record.at, repr(sorted(record.raw.items())))
             if line not in seen[key]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from time import monotonic
 
+_SEVERAL = 8  # packets that leave together: waking up for each of them costs more than sending it
+
 
 class Pace:
     """A bucket that fills at a steady rate and holds a hundredth of a second's worth."""
@@ -17,10 +19,12 @@ class Pace:
 
     def wait_seconds(self) -> float:
         """Return how long the next packet has to wait; 0 when it may go now."""
+        if self._tokens >= 1.0:
+            return 0.0
         now = self._clock()
         self._tokens = min(self._most, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
-        return max(0.0, (1.0 - self._tokens) / self._rate)
+        return 0.0 if self._tokens >= 1.0 else (min(self._most, _SEVERAL) - self._tokens) / self._rate
 
     def take(self) -> None:
         """Count one packet as sent."""

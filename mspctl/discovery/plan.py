@@ -1,9 +1,10 @@
 """What a scan would cost, before it is run; nothing is sent."""
 
 from mspctl.discovery.limits import files_free, more_files
+from mspctl.discovery.patience import SHORTEST_SECONDS, TRIES
 from mspctl.discovery.request import ScanRequest
 from mspctl.discovery.scope import scope_of
-from mspctl.discovery.sweep import BATCH, MOST_CONNECTIONS, TRIES, first_contact
+from mspctl.discovery.sweep import MOST_CONNECTIONS, MOST_TARGETS, first_contact
 from mspctl.records import Record
 
 
@@ -23,11 +24,15 @@ def plan(request: ScanRequest) -> ScanPlan:
     packets = addresses * (1 + knocks) * TRIES
     with more_files():
         connections = min(MOST_CONNECTIONS, files_free())
-    rate = min(request.packets_per_second, connections / request.timeout_seconds)
-    waiting = -(-addresses // BATCH) * TRIES * request.timeout_seconds
+    waiting = SHORTEST_SECONDS + request.timeout_seconds
+    seconds = (
+        packets / request.packets_per_second,
+        addresses * knocks * waiting / connections,
+        addresses * waiting / MOST_TARGETS,
+    )
     return ScanPlan(
         addresses=addresses,
         packets=packets,
         packets_per_machine=(len(request.ports) - knocks) * TRIES,
-        seconds=round(packets / rate + waiting, 1),
+        seconds=round(max(seconds) + waiting, 1),
     )

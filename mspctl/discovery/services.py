@@ -1,69 +1,90 @@
-"""Ask each machine the sweep found what it is: all machines side by side, within bounds."""
+"""Ask each machine what it is, as soon as there is something to ask: side by side, gently, within bounds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 
-from mspctl.discovery.limits import files_free
 from mspctl.discovery.probes import http, snmp, ssh, tls
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.probes.reading import unverified_context
-from mspctl.discovery.request import NEVER_TALKED_TO, ScanRequest
-from mspctl.discovery.sweep import Answer, Host
+from mspctl.discovery.profiles import NEVER_TALKED_TO
+from mspctl.discovery.request import ScanRequest
 from mspctl.records import Json
 
-AT_ONCE = 64  # machines
-_CONNECTIONS = 8  # of one machine at once, at most as a rule
+PER_MACHINE = 4  # questions at once: a printer or a controller serves few connections and may fall over
+MOST_WAITING = 4_096  # questions that wait for their turn; past that no further machine is looked for
 SSH_PORTS = frozenset({22, 2222})
 HTTP_PORTS = frozenset({80, 8080})
 HTTPS_PORTS = frozenset({443, 8443})
 TLS_PORTS = HTTPS_PORTS | {465, 636, 993, 995, 5986}
 
-Question = tuple[str, int | None, Awaitable[dict[str, Json] | None]]
-"""Probe, port, and the answer to come."""
+Answer = Callable[[str, str, int | None, dict[str, Json]], None]
+"""Takes address, probe, port and raw material of each answer, at once."""
+
+Question = tuple[str, int | None, Callable[[], Awaitable[dict[str, Json] | None]]]
+"""Probe, port, and what puts the question when its turn has come."""
 
 _context = cache(unverified_context)  # loading it costs milliseconds
 
 
-async def ask(
-    hosts: Iterable[Host],
-    request: ScanRequest,
-    names: Names,
-    answer: Answer,
-    done: Callable[[], None] = lambda: None,
-) -> None:
-    """Put every fitting question to each machine and hand each answer on as it comes."""
-    turn = asyncio.Semaphore(max(1, min(AT_ONCE, files_free() // _CONNECTIONS)))
+def of_machine(address: str, request: ScanRequest, names: Names, seconds: float) -> Iterator[Question]:
+    """Yield what a machine is asked once it is known to be there, whatever its ports.
 
-    async def ask_one(host: Host) -> None:
-        async with turn:
-            await asyncio.gather(
-                *(_told(host.address, question, answer) for question in questions(host, request, names))
-            )
-        done()
-
-    await asyncio.gather(*map(ask_one, hosts))
+    An answer is waited for by multiples of `seconds`, which suit the way to the machine.
+    """
+    yield "ptr", None, partial(names.collect, address)
+    if request.snmp_communities and request.asks("snmp"):
+        yield "snmp", None, partial(snmp.collect, address, request.snmp_communities, seconds)
 
 
-def questions(host: Host, request: ScanRequest, names: Names) -> Iterator[Question]:
-    """Yield what one machine is asked, by its open ports; a print queue is asked nothing."""
-    address, seconds = host.address, request.timeout_seconds
-    yield "ptr", None, names.collect(address)
-    if request.snmp_communities:
-        yield "snmp", None, snmp.collect(address, request.snmp_communities, seconds)
-    for port in sorted(host.open - NEVER_TALKED_TO):
-        if port in SSH_PORTS:
-            yield "ssh", port, ssh.collect(address, port, seconds)
-        if port in HTTP_PORTS:
-            yield "http", port, http.collect(address, port, seconds)
-        if port in HTTPS_PORTS:
-            yield "http", port, http.collect(address, port, seconds, _context())
-        if port in TLS_PORTS:
-            yield "tls", port, tls.collect(address, port, seconds, _context())
+def of_port(address: str, port: int, seconds: float) -> Iterator[Question]:
+    """Yield what a machine is asked at an open TCP port; a print queue and a controller are asked nothing."""
+    if port in NEVER_TALKED_TO:
+        return
+    if port in SSH_PORTS:
+        yield "ssh", port, partial(ssh.collect, address, port, seconds)
+    if port in HTTP_PORTS:
+        yield "http", port, partial(http.collect, address, port, seconds)
+    if port in HTTPS_PORTS:
+        yield "http", port, partial(http.collect, address, port, seconds, _context())
+    if port in TLS_PORTS:
+        yield "tls", port, partial(tls.collect, address, port, seconds, _context())
 
 
-async def _told(address: str, question: Question, answer: Answer) -> None:
-    probe, port, coming = question
-    raw = await coming
-    if raw is not None:
-        answer(address, probe, port, raw)
+class Services:
+    """The questions under way; made inside a running event loop."""
+
+    def __init__(self, answer: Answer, at_once: int) -> None:
+        """Take what gets the answers, and how many questions may be open at once over all machines."""
+        self._answer = answer
+        self._turns = asyncio.Semaphore(at_once)
+        self._machines: dict[str, tuple[asyncio.Semaphore, set[asyncio.Task[None]]]] = {}
+        self._waiting = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many questions wait that it is better not to find more machines for a moment."""
+        return self._waiting > MOST_WAITING
+
+    def ask(self, address: str, questions: Iterable[Question]) -> None:
+        """Put questions to one machine as soon as there is room, and hand each answer on as it comes."""
+        turn, tasks = self._machines.setdefault(address, (asyncio.Semaphore(PER_MACHINE), set()))
+        for question in questions:
+            self._waiting += 1
+            tasks.add(asyncio.create_task(self._told(address, question, turn)))
+
+    async def finished(self, address: str) -> None:
+        """Return when a machine has been asked everything; no question may be added after."""
+        _, tasks = self._machines.pop(address, (None, set()))
+        if tasks:
+            await asyncio.gather(*tasks)
+
+    async def _told(self, address: str, question: Question, turn: asyncio.Semaphore) -> None:
+        probe, port, ask = question
+        try:
+            async with turn, self._turns:
+                raw = await ask()
+        finally:
+            self._waiting -= 1
+        if raw is not None:
+            self._answer(address, probe, port, raw)

@@ -1,80 +1,65 @@
 """Find what is alive and which ports are open: one event loop, no thread and no task per target.
 
-Rules that keep answers from being lost, each with its test: a timer starts when its packet has left, not
-when it was planned; everything that is ready is taken in before anything is given up; silence is asked a
-second time; late answers count as long as their batch runs.
+Addresses stream through: each is looked at from its first packet to its last on its own, so nobody waits
+for the slowest. Rules that keep answers from being lost, each with its test: a timer starts when its packet
+has left, not when it was planned; everything that is ready is taken in before anything is given up; silence
+is asked again, more often where answers get lost, and an earlier connection stays open meanwhile (the kernel
+repeats its SYN after a second); late answers count as long as the sweep runs.
 """
 
+import asyncio
 import errno
-import secrets
 import select
 import socket
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from enum import Enum
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
+from itertools import count
 from time import monotonic
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Protocol, Self
 
-from mspctl.discovery.limits import files_free
 from mspctl.discovery.pace import Pace
-from mspctl.discovery.probes import arp, ping, tcp
-from mspctl.discovery.request import FIRST_CONTACT_PORTS, NEVER_TALKED_TO, ScanRequest
+from mspctl.discovery.patience import Line
+from mspctl.discovery.probes import tcp
+from mspctl.discovery.profiles import FIRST_CONTACT_PORTS, NEVER_TALKED_TO
+from mspctl.discovery.request import ScanRequest
 from mspctl.discovery.routes import Route, Way, neighbours
 from mspctl.discovery.scope import Scope
+from mspctl.discovery.target import AT_ONCE, Kind, Known, Question, Target
+from mspctl.discovery.wire import Wire
 from mspctl.errors import MspctlError
 from mspctl.records import Json
 
-BATCH = 2_048  # addresses at a time: enough to make waiting for silence cheap, few enough to hold in memory
-NEIGHBOURS = 500  # of them on-link without packet sockets: the kernel's table holds 1,024 (gc_thresh3)
-TRIES = 2
+NEIGHBOURS = 500  # at a time on-link without packet sockets: the kernel's table holds 1,024 (gc_thresh3)
+MOST_TARGETS = 4_096
 MOST_CONNECTIONS = 12_000
-_SHORTEST_SECONDS = 0.5  # patience with a machine that is known to answer fast
+_LATE = 16_384  # addresses given up last, whose late answers still count
 _BURST = 256  # packets between two looks at what came in: answers must not pile up
 _CONGESTED_SECONDS = 0.005  # the network card's queue is full: pause
+_CROWDED_SECONDS = 0.05
 _QUEUE_FULL = frozenset({errno.EAGAIN, errno.ENOBUFS})
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
-Answer = Callable[[str, str, int | None, dict[str, Json]], None]
-"""Takes address, probe, port and raw material of each answer, at once."""
 
+class Finder(Protocol):
+    """Who is told what a sweep finds, at once."""
 
-class Kind(Enum):
-    """What is sent."""
+    @property
+    def is_crowded(self) -> bool:
+        """Whether no further address should be begun for now."""
 
-    ARP = "arp"
-    PING = "ping"
-    TCP = "tcp"
+    def told(self, address: str, probe: str, port: int | None, raw: dict[str, Json]) -> None:
+        """Take the raw material of one answer."""
 
+    def alive(self, target: Target) -> None:
+        """Take an address that has answered for the first time."""
 
-class Job(NamedTuple):
-    """One question to one address."""
+    def opened(self, target: Target, port: int) -> None:
+        """Take an open port."""
 
-    kind: Kind
-    address: str
-    port: int = 0
-
-
-class Attempt(NamedTuple):
-    """A question under way."""
-
-    sent_at: float
-    deadline: float
-    sock: socket.socket | None
-
-
-class Host:
-    """What a sweep knows of one address that answered."""
-
-    def __init__(self, address: str, seconds: float) -> None:
-        """Take the time its first answer took."""
-        self.address = address
-        self.seconds = seconds
-        self.open: set[int] = set()
-        self.settled: set[int] = set()  # ports that answered, open or refused
-        self.is_pinged = False
+    def finished(self, target: Target) -> None:
+        """Take an address of which no more will be heard, but for an answer that comes very late."""
 
 
 def first_contact(ports: Iterable[int]) -> tuple[int, ...]:
@@ -84,26 +69,38 @@ def first_contact(ports: Iterable[int]) -> tuple[int, ...]:
 
 
 class Sweep:
-    """The sockets of one scan and the loop that serves them."""
+    """The sockets of one scan and the loop that serves them; made inside a running event loop."""
 
-    def __init__(self, request: ScanRequest, scope: Scope, answer: Answer) -> None:
-        """Open what this user may open; without root there is no ARP, and perhaps no ping."""
-        self.strays = 0
+    def __init__(
+        self, request: ScanRequest, scope: Scope, finder: Finder, known: Mapping[str, Known], most: int
+    ) -> None:
+        """Take what is asked for, who is told, what is known already, and how many files may be open."""
         self._request = request
         self._scope = scope
-        self._answer = answer
+        self._finder = finder
+        self._known = known
+        self._most = most
+        self._knocks = first_contact(request.ports)
         self._pace = Pace(request.packets_per_second)
         self._epoll = select.epoll()
-        self._ping = ping.open_socket()
-        self._identifier = secrets.randbelow(0xFFFF) + 1
-        self._token = secrets.token_bytes(16)
-        self._sequence = 0
-        self._links: dict[str, tuple[socket.socket, bytes] | None] = {}
-        self._readers: dict[int, Callable[[], None]] = {}
-        if sock := self._ping:
-            self._listen(sock, lambda: self._read_ping(sock))
-        self._most = min(MOST_CONNECTIONS, files_free())
-        self._clear({})
+        self._wire = Wire(self._epoll, scope, self._heard_arp, self._heard_echo)
+        self._lines: dict[str, Line] = {}
+        self._targets: dict[str, Target] = {}
+        self._late: OrderedDict[str, Route] = OrderedDict()  # given up
+        self._ready: deque[Question] = deque()  # may leave as soon as the pace lets it
+        self._timers: list[tuple[float, int, Question | Target]] = []
+        self._numbers = count()
+        self._files: dict[int, tuple[Question, socket.socket, float]] = {}  # connecting, since
+        self._neighbours = 0  # targets that cost the kernel a place in its neighbour table
+        self._unseen = 0  # of those, the ones that were not looked up there yet
+        self._parked: list[Target] = []  # of those, the ones that have nothing else left
+        self._waiter: asyncio.Future[None] | None = None
+        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._wake)
+
+    @property
+    def strays(self) -> int:
+        """How many answers came from outside the scope, or to questions never asked."""
+        return self._wire.strays
 
     def __enter__(self) -> Self:
         """Return the sweep."""
@@ -113,271 +110,355 @@ class Sweep:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every socket, also after Ctrl-C."""
-        for attempt in self._pending.values():
-            if attempt.sock:
-                attempt.sock.close()
-        for link in self._links.values():
-            if link:
-                link[0].close()
-        if self._ping:
-            self._ping.close()
+        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+        for _, sock, _ in self._files.values():
+            sock.close()
+        self._wire.close()
         self._epoll.close()
 
-    def fills_neighbour_table(self, route: Route) -> bool:
-        """Return whether asking an address costs the kernel a place in its neighbour table."""
-        return route.way is Way.ON_LINK and not self._link(route)
-
-    def run(self, targets: dict[str, Route]) -> list[Host]:
-        """Return what answered among a batch of addresses, with the open ports of each, by address."""
-        self._clear(targets)
-        for _ in range(TRIES):
-            silent = (address for address in targets if address not in self._hosts)
-            self._drive(job for address in silent for job in self._first_jobs(address))
-        self._look_at_neighbours()
-        for _ in range(TRIES):
-            self._drive(job for host in tuple(self._hosts.values()) for job in self._more_jobs(host))
-        return [self._hosts[address] for address in sorted(self._hosts, key=socket.inet_aton)]
-
-    def _clear(self, targets: dict[str, Route]) -> None:
-        """Forget the last batch, so that memory stays flat."""
-        self._targets = targets
-        self._hosts: dict[str, Host] = {}
-        self._macs: dict[str, set[str]] = {}
-        self._asked: dict[Job, float] = {}  # ARP and ping of this batch, answered or given up
-        self._echoes: dict[int, str] = {}
-        self._pending: dict[Job, Attempt] = {}
-        self._files: dict[int, Job] = {}
-        self._deadlines: list[tuple[float, Job]] = []
-        self._backlog: deque[Job] = deque()
-        self._tries: dict[Job, int] = {}
-
-    # What is asked
-
-    def _first_jobs(self, address: str) -> Iterator[Job]:
-        """Yield what shows whether an address is alive: ARP on-link, else a ping and some ports."""
-        if self._link(self._targets[address]):
-            yield Job(Kind.ARP, address)
-            return
-        if self._ping:
-            yield Job(Kind.PING, address)
-        for port in first_contact(self._request.ports):
-            yield Job(Kind.TCP, address, port)
-
-    def _more_jobs(self, host: Host) -> Iterator[Job]:
-        """Yield what has not been answered yet by an address that is alive."""
-        if self._ping and not host.is_pinged:
-            yield Job(Kind.PING, host.address)
-        for port in self._request.ports:
-            job = Job(Kind.TCP, host.address, port)
-            tries = 1 if port in NEVER_TALKED_TO else TRIES
-            if port not in host.settled and self._tries.get(job, 0) < tries:
-                yield job
-
-    def _link(self, route: Route) -> tuple[socket.socket, bytes] | None:
-        """Return the packet socket and MAC of the Ethernet an address lies on, None where there is none."""
-        if route.way is not Way.ON_LINK or not route.source:
-            return None
-        if route.interface not in self._links:
-            self._links[route.interface] = link = arp.open_socket(route.interface)
-            if link:
-                sock, mac = link
-                self._listen(sock, lambda: self._read_arp(sock, mac))
-        return self._links[route.interface]
+    async def run(self, addresses: Iterator[tuple[str, Route]]) -> None:
+        """Look at every address and return when nothing more will be heard of any."""
+        while True:
+            pause, is_done = self._send_due(addresses)
+            if is_done and not self._targets:
+                return
+            if self._timers:
+                until = max(0.0, self._timers[0][0] - monotonic())
+                pause = until if pause is None else min(pause, until)
+            await self._wait(pause)
+            self._take_in()
+            now = monotonic()
+            if self._timers and self._timers[0][0] <= now:
+                while self._take_in():  # what is ready has answered in time, however late we look
+                    pass
+                self._decide(now)
 
     # The loop
 
-    def _drive(self, jobs: Iterator[Job]) -> None:
-        """Ask every question and return when each is answered or given up."""
-        source = iter(jobs)
-        while True:
-            pause, is_done = self._send_due(source)
-            if is_done and not self._pending:
-                return
-            if self._deadlines:
-                until = max(0.0, self._deadlines[0][0] - monotonic())
-                pause = until if pause is None else min(pause, until)
-            self._take_in(pause or 0.0)
-            now = monotonic()
-            if self._deadlines and self._deadlines[0][0] <= now:
-                while self._take_in(0.0):  # what is ready has answered in time, however late we look
-                    pass
-                self._give_up(now)
-
-    def _send_due(self, source: Iterator[Job]) -> tuple[float | None, bool]:
+    def _send_due(self, addresses: Iterator[tuple[str, Route]]) -> tuple[float | None, bool]:
         """Send what may leave now. Return how long to pause (None: until something happens), and whether
-        nothing is left to send."""
+        there is nothing left to send."""
         for _ in range(_BURST):
-            if not self._backlog:
-                job = next(source, None)
-                if job is None:
+            if not self._ready:
+                if self._finder.is_crowded:
+                    return _CROWDED_SECONDS, False
+                if self._is_full():
+                    return None, False
+                entry = next(addresses, None)
+                if entry is None:
                     return None, True
-                self._backlog.append(job)
-            if len(self._pending) >= self._most:
+                self._admit(*entry)
+                continue
+            if len(self._files) >= self._most:
                 return None, False
             if wait := self._pace.wait_seconds():
                 return wait, False
-            job = self._backlog.popleft()
+            question = self._ready.popleft()
             try:
-                self._send(job)
+                if not question.is_over:
+                    self._send(question)
             except OSError as error:
                 if error.errno in _NO_MORE_FILES:
-                    if not self._pending:
+                    if not self._files:
                         raise MspctlError("no file may be opened: raise `ulimit -n`") from error
-                    self._most = len(self._pending)
+                    self._most = len(self._files)
                 elif error.errno not in _QUEUE_FULL:
-                    continue  # no way there, or a local filter: silence, and asked again like any silence
-                self._backlog.appendleft(job)
+                    self._sent(question, None)  # no way there, or a local filter: silence like any other
+                    continue
+                self._ready.appendleft(question)
                 return _CONGESTED_SECONDS, False
         return 0.0, False
 
-    def _send(self, job: Job) -> None:
+    def _is_full(self) -> bool:
+        """Return whether so many addresses are looked at that the next one has to wait."""
+        return len(self._targets) >= MOST_TARGETS or self._neighbours >= NEIGHBOURS
+
+    def _send(self, question: Question) -> None:
         """Send one packet, and only then start its timer. Raise OSError where it could not leave."""
-        self._scope.guard(job.address)
-        sock = None
-        result = tcp.Outcome.PENDING
-        if job.kind is Kind.TCP:
-            sock, result = tcp.start(job.address, job.port)
-        elif job.kind is Kind.PING:
-            self._send_ping(job.address)
+        target = question.target
+        self._scope.guard(target.address)
+        if question.kind is Kind.TCP:
+            sock, result = tcp.start(target.address, question.port)
+            if result is tcp.Outcome.PENDING:
+                self._sent(question, sock)
+            else:
+                sock.close()
+                self._sent(question, None)
+                self._settle(question, question.asked_at, result)
+            return
+        target.asking[question.kind] = question
+        if question.kind is Kind.PING:
+            sequence = self._wire.send_ping(target.address)
+            self._sent(question, None)
+            target.echoes[sequence] = question.asked_at
         else:
-            self._send_arp(job.address)
+            self._wire.send_arp(target.address, target.route)
+            self._sent(question, None)
+
+    def _sent(self, question: Question, sock: socket.socket | None) -> None:
+        """Start the timer of a packet that has left."""
         self._pace.take()
         now = monotonic()
-        self._tries[job] = self._tries.get(job, 0) + 1
-        if result is not tcp.Outcome.PENDING and sock:
-            sock.close()
-            self._settle(job, now, result)
-            return
-        deadline = now + self._patience(job)
-        self._pending[job] = Attempt(now, deadline, sock)
-        heappush(self._deadlines, (deadline, job))
+        target = question.target
+        question.tries += 1
+        question.asked_at = now
+        question.sent_at = question.sent_at or now
+        target.held[question] = now
         if sock:
-            self._files[sock.fileno()] = job
+            if len(self._files) >= self._most // 2:
+                self._hang_up(question)  # files are scarce: the earlier connection is given up for this one
+            question.sockets.append(sock)
+            self._files[sock.fileno()] = question, sock, now
             self._epoll.register(sock.fileno(), select.EPOLLOUT)
-        else:
-            self._asked[job] = now
+        self._later(question, now + target.line.pause_seconds(target.seconds))
 
-    def _send_ping(self, address: str) -> None:
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        if self._ping:
-            self._ping.sendto(ping.request(self._identifier, self._sequence, self._token), (address, 0))
-            self._echoes[self._sequence] = address
+    def _later(self, thing: Question | Target, when: float) -> None:
+        if isinstance(thing, Question):
+            thing.when = when
+        heappush(self._timers, (when, next(self._numbers), thing))
 
-    def _send_arp(self, address: str) -> None:
-        route = self._targets[address]
-        if link := self._link(route):
-            sock, mac = link
-            sock.send(arp.request(mac, route.source, address))
+    async def _wait(self, seconds: float | None) -> None:
+        """Let the questions to services have their turn until something is ready or some time is over."""
+        if seconds is not None and seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, self._wake) if seconds is not None else None
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer:
+                timer.cancel()
 
-    def _patience(self, job: Job) -> float:
-        """Return how long an answer is waited for: long at first, then by what the machine has shown."""
-        longest = self._request.timeout_seconds
-        if job.kind is Kind.ARP:
-            return min(longest, _SHORTEST_SECONDS)  # late replies still count while the batch runs
-        host = self._hosts.get(job.address)
-        if host is None or self._tries.get(job, 0) > 1:
-            return longest
-        return min(longest, max(_SHORTEST_SECONDS, 4 * host.seconds + 0.2))
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def _take_in(self, seconds: float) -> bool:
-        """Handle everything that is ready within some time; return whether there was anything."""
-        events = self._epoll.poll(seconds, maxevents=4096)
+    def _take_in(self) -> bool:
+        """Handle everything that is ready; return whether there was anything."""
+        events = self._epoll.poll(0, maxevents=4096)
         for file, _ in events:
-            if reader := self._readers.get(file):
+            if reader := self._wire.readers.get(file):
                 reader()
-            elif job := self._files.pop(file, None):
-                attempt = self._pending.pop(job)
+            elif entry := self._files.pop(file, None):
+                question, sock, sent_at = entry
                 self._epoll.unregister(file)
-                if attempt.sock:
-                    self._settle(job, attempt.sent_at, tcp.finish(attempt.sock))
+                self._settle(question, sent_at, tcp.finish(sock))
         return bool(events)
 
-    def _give_up(self, now: float) -> None:
-        """Drop the questions whose time was over at `now`."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, job = heappop(self._deadlines)
-            attempt = self._pending.get(job)
-            if attempt is None or attempt.deadline != deadline:
-                continue
-            del self._pending[job]
-            if attempt.sock:
-                self._files.pop(attempt.sock.fileno(), None)
-                self._epoll.unregister(attempt.sock.fileno())
-                attempt.sock.close()
+    def _decide(self, now: float) -> None:
+        """Ask again, or give up, what has been silent until `now`."""
+        while self._timers and self._timers[0][0] <= now:
+            when, _, thing = heappop(self._timers)
+            if isinstance(thing, Target):
+                thing.wakes = False
+                self._pump(thing)
+            elif not thing.is_over and thing.when == when:
+                self._silent(thing, now)
+
+    def _silent(self, question: Question, now: float) -> None:
+        """Ask again where that is due; else wait for the last time, then give up."""
+        target, line = question.target, question.target.line
+        most = 1 if question.port in NEVER_TALKED_TO else line.tries
+        if question.kind is not Kind.ARP and question.tries >= most and not question.is_last:
+            question.is_last = True
+            self._later(question, max(now, question.asked_at + line.last_seconds(target.seconds)))
+        elif question.tries < most:
+            question.is_last = False
+            self._ready.append(question)
+        else:
+            self._end(question)
+
+    # What is asked
+
+    def _admit(self, address: str, route: Route) -> None:
+        """Begin with an address: ARP on-link, else a ping and some ports at once."""
+        target = Target(address, route, self._line(route))
+        self._targets[address] = target
+        if self._fills_neighbour_table(target):
+            self._neighbours += 1
+            self._unseen += 1
+        if known := self._known.get(address):
+            self._resume(target, known)
+        elif self._wire.link(route):
+            self._ask(target, Kind.ARP)
+        else:
+            if self._wire.can_ping:
+                self._ask(target, Kind.PING)
+            for port in self._knocks:
+                self._ask(target, Kind.TCP, port)
+        self._pump(target)
+        if not target.left:
+            self._finish(target)
+
+    def _resume(self, target: Target, known: Known) -> None:
+        """Go on with an address that has answered before: what it said is not asked again."""
+        target.settled.update(known.ports)
+        target.is_pinged = ("ping", None) in known.probes
+        self._alive(target, 0.0)
+        for port, is_open in known.ports.items():
+            if is_open:
+                self._finder.opened(target, port)
+
+    def _line(self, route: Route) -> Line:
+        name = route.gateway or route.interface
+        if name not in self._lines:
+            self._lines[name] = Line(self._request.timeout_seconds)
+        return self._lines[name]
+
+    def _fills_neighbour_table(self, target: Target) -> bool:
+        """Return whether asking an address costs the kernel a place in its neighbour table."""
+        return target.route.way is Way.ON_LINK and not self._wire.link(target.route)
+
+    def _ask(self, target: Target, kind: Kind, port: int = 0) -> None:
+        target.todo.append(Question(target, kind, port))
+        target.left += 1
+
+    def _pump(self, target: Target) -> None:
+        """Send what a machine may be asked now, and come back for the rest when it has had its time."""
+        if not target.todo:
+            return
+        now, hold = monotonic(), target.hold_seconds
+        for question, since in list(target.held.items()):
+            if since + hold <= now:
+                del target.held[question]
+        while target.todo and len(target.held) < AT_ONCE:
+            question = target.todo.popleft()
+            target.held[question] = now
+            self._ready.append(question)
+        if target.todo and not target.wakes:
+            target.wakes = True
+            self._later(target, min(target.held.values()) + hold)
 
     # What is answered
 
-    def _settle(self, job: Job, sent_at: float, result: tcp.Outcome) -> None:
-        if result in (tcp.Outcome.PENDING, tcp.Outcome.SILENT):
+    def _settle(self, question: Question, sent_at: float, result: tcp.Outcome) -> None:
+        if question.is_over or result in (tcp.Outcome.PENDING, tcp.Outcome.SILENT):
             return
-        host = self._host(job.address, sent_at)
-        is_first_refusal = result is tcp.Outcome.REFUSED and not host.settled
-        host.settled.add(job.port)
-        if result is tcp.Outcome.OPEN:
-            host.open.add(job.port)
+        target = question.target
+        self._heard(question, sent_at)
+        is_first_refusal = result is tcp.Outcome.REFUSED and not target.settled
+        target.settled.add(question.port)
         if result is tcp.Outcome.OPEN or is_first_refusal:  # one refusal shows life; more show nothing
-            self._answer(job.address, "tcp", job.port, {"state": result.value})
+            self._finder.told(target.address, "tcp", question.port, {"state": result.value})
+        if result is tcp.Outcome.OPEN:
+            self._finder.opened(target, question.port)
+        self._end(question)
 
-    def _read_ping(self, sock: socket.socket) -> None:
-        with_header = ping.is_raw(sock)
-        for packet, source in _received(sock):
-            reply = ping.read(packet, with_header=with_header)
-            if reply is None or (with_header and reply.identifier != self._identifier):
-                continue  # the answer to another program's ping
-            asked = self._echoes.get(reply.sequence)
-            if source not in self._scope or reply.data != self._token or asked not in (source, None):
-                self.strays += 1
-            elif asked:  # else it is one of an earlier batch, too late
-                self._seen_echo(source, reply.ttl)
+    def _heard(self, question: Question, sent_at: float) -> None:
+        """Learn from an answer, and go on with a machine that has just shown itself."""
+        seconds = monotonic() - sent_at
+        question.target.line.heard(seconds, again=sent_at > question.sent_at)
+        self._alive(question.target, seconds)
 
-    def _seen_echo(self, address: str, ttl: int | None) -> None:
-        job = Job(Kind.PING, address)
-        host = self._host(address, self._asked[job])
-        self._pending.pop(job, None)
-        if not host.is_pinged:
-            host.is_pinged = True
-            self._answer(address, "ping", None, {"ttl": ttl} if ttl else {})
+    def _alive(self, target: Target, seconds: float) -> None:
+        """Ask a machine that has just shown itself for all that is not under way yet."""
+        if target.is_alive:
+            return
+        target.is_alive = True
+        target.seconds = seconds
+        self._finder.alive(target)
+        asked = set(self._knocks) if target.left and not self._wire.link(target.route) else set()
+        if self._wire.can_ping and not target.is_pinged and not asked:
+            self._ask(target, Kind.PING)
+        for port in self._request.ports:
+            if port not in asked and port not in target.settled:
+                self._ask(target, Kind.TCP, port)
+        self._pump(target)
 
-    def _read_arp(self, sock: socket.socket, mac: bytes) -> None:
-        for frame, _ in _received(sock):
-            reply = arp.read(frame)
-            if reply is None or reply.to_mac != mac:
-                continue  # other machines' conversation
-            job = Job(Kind.ARP, reply.address)
-            if reply.address not in self._scope:
-                self.strays += 1
-            elif job in self._asked:
-                self._host(reply.address, self._asked[job])
-                self._pending.pop(job, None)
-                self._seen_mac(reply.address, reply.mac)
+    def _heard_echo(self, address: str, sequence: int, ttl: int | None) -> None:
+        target = self._target(address)
+        if target is None or target.is_pinged:
+            return
+        target.is_pinged = True
+        self._finder.told(address, "ping", None, {"ttl": ttl} if ttl else {})
+        self._shown(target, Kind.PING, target.echoes.get(sequence))
 
-    def _seen_mac(self, address: str, mac: str) -> None:
+    def _heard_arp(self, address: str, mac: str) -> None:
+        target = self._target(address)
+        if target is None:
+            return
+        self._seen_mac(target, mac)
+        question = target.asking.get(Kind.ARP)
+        self._shown(target, Kind.ARP, question.asked_at if question else None)
+
+    def _shown(self, target: Target, kind: Kind, sent_at: float | None) -> None:
+        """Take it that an address has answered something else than a connection."""
+        question = target.asking.get(kind)
+        if question and sent_at and not question.is_over:
+            self._heard(question, sent_at)
+            self._end(question)
+            return
+        self._alive(target, 0.0)
+        if not target.left and target not in self._parked:
+            self._finish(target)
+
+    def _seen_mac(self, target: Target, mac: str) -> None:
         """Tell of a MAC once; two for one address are two machines in conflict, and both are told."""
-        if mac not in self._macs.setdefault(address, set()):
-            self._macs[address].add(mac)
-            self._answer(address, "arp", None, {"mac": mac})
+        if mac not in target.macs:
+            target.macs.add(mac)
+            self._finder.told(target.address, "arp", None, {"mac": mac})
+
+    def _target(self, address: str) -> Target | None:
+        """Return an address that was asked; one that was given up is taken up again."""
+        if address in self._targets:
+            return self._targets[address]
+        if route := self._late.pop(address, None):
+            self._targets[address] = target = Target(address, route, self._line(route))
+            target.is_looked_up = True
+            return target
+        return None
+
+    # How it ends
+
+    def _end(self, question: Question) -> None:
+        """Be done with a question, answered or given up."""
+        target = question.target
+        question.is_over = True
+        self._hang_up(question)
+        target.held.pop(question, None)
+        target.left -= 1
+        if target.left:
+            self._pump(target)
+        else:
+            self._finish(target)
+
+    def _hang_up(self, question: Question) -> None:
+        for sock in question.sockets:
+            if self._files.pop(sock.fileno(), None):
+                self._epoll.unregister(sock.fileno())
+            sock.close()
+        question.sockets.clear()
+
+    def _finish(self, target: Target) -> None:
+        """Be done with an address; without packet sockets, once the kernel's neighbours were looked at."""
+        if target.is_looked_up or not self._fills_neighbour_table(target):
+            self._forget(target)
+            return
+        self._parked.append(target)
+        if len(self._parked) == self._unseen:
+            self._look_at_neighbours()
 
     def _look_at_neighbours(self) -> None:
-        """Without packet sockets: take what the kernel learnt on-link while it tried to connect."""
+        """Take what the kernel learnt on-link while it tried to connect."""
+        parked, self._parked, self._unseen = self._parked, [], 0
         table = neighbours()
-        for address, route in self._targets.items():
-            if route.way is Way.ON_LINK and address in table and not self._link(route):
-                self._host(address, monotonic())
-                self._seen_mac(address, table[address])
+        for target in parked:
+            target.is_looked_up = True
+            if mac := table.get(target.address):
+                self._seen_mac(target, mac)
+                self._alive(target, 0.0)
+            if not target.left:
+                self._forget(target)
 
-    def _host(self, address: str, sent_at: float) -> Host:
-        if address not in self._hosts:
-            self._hosts[address] = Host(address, monotonic() - sent_at)
-        return self._hosts[address]
-
-    def _listen(self, sock: socket.socket, reader: Callable[[], None]) -> None:
-        self._readers[sock.fileno()] = reader
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
-
-
-def _received(sock: socket.socket) -> Iterator[tuple[bytes, str]]:
-    """Yield every packet that waits at a socket, with the address it came from."""
-    with suppress(BlockingIOError):
-        while True:
-            packet, source = sock.recvfrom(2048)
-            yield packet, str(source[0])
+    def _forget(self, target: Target) -> None:
+        del self._targets[target.address]
+        if self._fills_neighbour_table(target):
+            self._neighbours -= 1
+        if not target.is_alive:
+            self._late[target.address] = target.route
+            if len(self._late) > _LATE:
+                self._late.popitem(last=False)
+        self._finder.finished(target)

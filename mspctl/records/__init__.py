@@ -20,7 +20,7 @@ from mspctl.records.client import (
     SnmpUser,
 )
 from mspctl.records.evidence import ConsoleAnswer, Coverage, CoverageState, Proof
-from mspctl.records.observation import Observation, ScanEnded, ScanRecord, ScanStarted
+from mspctl.records.observation import Observation, ScanEnded, ScanReached, ScanRecord, ScanStarted
 from mspctl.records.provider import Provider
 from mspctl.records.run import (
     HostOutcome,
@@ -66,6 +66,7 @@ __all__ = [
     "RunRecord",
     "RunStarted",
     "ScanEnded",
+    "ScanReached",
     "ScanRecord",
     "ScanStarted",
     "Service",

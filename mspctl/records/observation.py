@@ -28,6 +28,13 @@ class Observation(Record, frozen=True, kw_only=True, tag="seen", tag_field="reco
     raw: dict[str, Json] = field(default_factory=dict)  # the probe says what; hostile text, bounded in size
 
 
+class ScanReached(Record, frozen=True, kw_only=True, tag="reached", tag_field="record"):
+    """Written now and then: all addresses up to this one are done, so a killed scan goes on after it."""
+
+    scan: str
+    address: str
+
+
 class ScanEnded(Record, frozen=True, kw_only=True, tag="end", tag_field="record"):
     """The last line of a log; a log without it was killed and still holds what was found."""
 
@@ -39,4 +46,4 @@ class ScanEnded(Record, frozen=True, kw_only=True, tag="end", tag_field="record"
     strays_dropped: int = 0  # answers from outside the scope, or to questions never asked
 
 
-ScanRecord = ScanStarted | Observation | ScanEnded
+ScanRecord = ScanStarted | Observation | ScanReached | ScanEnded

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mspctl.discovery import DEFAULT_PORTS, ScanRequest, plan
 from mspctl.discovery.pace import Pace
-from mspctl.discovery.request import NEVER_TALKED_TO
+from mspctl.discovery.profiles import NEVER_TALKED_TO
 from mspctl.discovery.routes import Routes, Way, answer, neighbours, question
 from mspctl.discovery.scope import scope_of
 from mspctl.errors import BadInput, MspctlError
