@@ -33,7 +33,23 @@ from mspctl.records import (
 )
 from mspctl.sightings import History, Places, Scan, Sighting, read
 
-_PORT_BOUND = frozenset({"tcp", "ssh", "http", "tls"})
+_PORT_BOUND = frozenset(  # seen over TCP, so that a closed port ends it
+    {
+        "tcp",
+        "ssh",
+        "http",
+        "tls",
+        "banner",
+        "ipp",
+        "kerberos",
+        "ldap",
+        "modbus",
+        "mqtt",
+        "rdp",
+        "smb",
+        "winrm",
+    }
+)
 _ID_CHARACTERS = 8
 
 Evidence = dict[tuple[str, str, int], Observation]  # by address, probe and port

@@ -9,7 +9,7 @@ from mspctl import hostkeys
 from mspctl.assets import merge
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
-from mspctl.discovery import DEFAULT_PORTS, ScanRequest, SnmpLogin, plan, scan
+from mspctl.discovery import DEFAULT_PORTS, MODBUS_PORT, ScanRequest, SnmpLogin, plan, scan
 from mspctl.errors import BadInput, Interrupted
 from mspctl.records import Ambiguous, Asset, ClientFile, Site, SnmpUser
 from mspctl.workspace import Client
@@ -113,11 +113,13 @@ def _request(client: Client, file: ClientFile, only: tuple[str, ...], name: str)
     if unknown := sorted(set(only) - set(known)):
         raise BadInput(f"{client.shown('client.yml')}: no network '{unknown[0]}'; known: {', '.join(known)}")
     chosen = [(site, network) for site, network in networks if not only or network.name in only]
+    controllers = (MODBUS_PORT,) if file.discovery.industrial else ()
     return ScanRequest(
         scan=name,
         networks=tuple(network.cidr for _, network in chosen),
         exclude=tuple(span for _, network in chosen for span in network.exclude),
-        ports=tuple(sorted({*DEFAULT_PORTS, *file.discovery.extra_ports})),
+        ports=tuple(sorted({*DEFAULT_PORTS, *file.discovery.extra_ports, *controllers})),
+        industrial=file.discovery.industrial,
         snmp_communities=tuple(client.vault().get(name) for name in file.discovery.snmp.communities),
         snmp_users=tuple(_login(client, user) for user in file.discovery.snmp.users),
         dns={network.cidr: _servers(site) for site, network in chosen},

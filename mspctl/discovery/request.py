@@ -35,6 +35,7 @@ class ScanRequest(Record, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()  # addresses and networks that are not touched
     ports: tuple[int, ...] = DEFAULT_PORTS
     udp: frozenset[str] | None = None  # the probes over UDP that are put to machines; None: all
+    industrial: bool = False  # whether controllers of machines and buildings are asked for their names
     snmp_communities: tuple[str, ...] = ()
     snmp_users: tuple[SnmpLogin, ...] = ()
     dns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # CIDR: servers that know its reverse names

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from time import monotonic
 
 from mspctl.discovery import services
+from mspctl.discovery.datagrams import Datagrams, datagrams
 from mspctl.discovery.limits import files_free, more_files
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.request import ScanRequest
@@ -96,6 +97,7 @@ class _Run:
         self._bounds = {cidr: bounds(IPv4Network(cidr)) for cidr in request.networks}
         self._finishing: set[asyncio.Task[None]] = set()
         self._services: services.Services
+        self._post: Datagrams
 
     def all(self) -> None:
         """Sweep, and ask each machine what it is as soon as it shows itself."""
@@ -112,12 +114,14 @@ class _Run:
         questions = max(1, min(_MOST_QUESTIONS, free // 4))
         self._services = services.Services(self.told, questions)
         most = max(1, min(MOST_CONNECTIONS, free - 2 * questions))
-        with Sweep(self._request, self._scope, self, self._earlier.known, most) as sweep:
-            try:
-                await sweep.run(self._addresses(routes))
-            finally:
-                self._strays = sweep.strays
-            await asyncio.gather(*self._finishing)
+        request, scope = self._request, self._scope
+        async with datagrams(scope.guard, request.timeout_seconds, request.packets_per_second) as self._post:
+            with Sweep(request, scope, self, self._earlier.known, most) as sweep:
+                try:
+                    await sweep.run(self._addresses(routes))
+                    await asyncio.gather(*self._finishing)
+                finally:
+                    self._strays = sweep.strays + self._post.strays
 
     def ended(self, *, interrupted: bool = False) -> ScanEnded:
         """Return the last line as things stand."""
@@ -169,15 +173,20 @@ class _Run:
         self._machines += 1
         seconds = target.line.last_seconds(target.seconds)
         self._ask(target.address, services.of_machine(target.address, self._request, self._names, seconds))
+        calls = services.by_datagram(target.address, self._request, self._post)
+        self._ask(target.address, calls, together=True)
 
     def opened(self, target: Target, port: int) -> None:
         """Ask what listens at an open port."""
         seconds = target.line.last_seconds(target.seconds)
-        self._ask(target.address, services.of_port(target.address, port, seconds))
+        industrial = self._request.industrial
+        self._ask(target.address, services.of_port(target.address, port, seconds, industrial=industrial))
 
-    def _ask(self, address: str, questions: Iterable[services.Question]) -> None:
+    def _ask(self, address: str, questions: Iterable[services.Question], *, together: bool = False) -> None:
+        self._scope.guard(address)
         answered = self._earlier.answered(address)
-        self._services.ask(address, (each for each in questions if each[:2] not in answered))
+        left = (each for each in questions if each[:2] not in answered)
+        self._services.ask(address, left, together=together)
 
     def finished(self, target: Target) -> None:
         """Be done with an address as soon as its services are."""

@@ -7,20 +7,66 @@ neither: so classification and merging run again, offline, on any old log, and s
 Raw material is hostile. No parser raises, whatever it is given; every fact is one printable, bounded line.
 """
 
-from mspctl.facts import arp, http, ping, ptr, route, snmp, ssh, tcp, tls
+from mspctl.facts import (
+    arp,
+    bacnet,
+    banner,
+    dns,
+    http,
+    ipmi,
+    ipp,
+    kerberos,
+    ldap,
+    mdns,
+    modbus,
+    mqtt,
+    netbios,
+    ntp,
+    ping,
+    ptr,
+    rdp,
+    route,
+    sip,
+    smb,
+    snmp,
+    ssdp,
+    ssh,
+    tcp,
+    tls,
+    winrm,
+    wsd,
+)
 from mspctl.facts.text import Facts
 from mspctl.records import Observation
 
 _PARSERS = {
     "arp": arp.parse,
+    "bacnet": bacnet.parse,
+    "banner": banner.parse,
+    "dns": dns.parse,
     "http": http.parse,
+    "ipmi": ipmi.parse,
+    "ipp": ipp.parse,
+    "kerberos": kerberos.parse,
+    "ldap": ldap.parse,
+    "mdns": mdns.parse,
+    "modbus": modbus.parse,
+    "mqtt": mqtt.parse,
+    "netbios": netbios.parse,
+    "ntp": ntp.parse,
     "ping": ping.parse,
     "ptr": ptr.parse,
+    "rdp": rdp.parse,
     "route": route.parse,
+    "sip": sip.parse,
+    "smb": smb.parse,
     "snmp": snmp.parse,
+    "ssdp": ssdp.parse,
     "ssh": ssh.parse,
     "tcp": tcp.parse,
     "tls": tls.parse,
+    "winrm": winrm.parse,
+    "wsd": wsd.parse,
 }
 HEARSAY = frozenset({"ptr", "route"})  # said of an address by others: no proof that anything lives there
 

@@ -101,6 +101,7 @@ class Discovery(Record, frozen=True, kw_only=True):
 
     extra_ports: tuple[Port, ...] = ()
     snmp: SnmpAccess = field(default_factory=SnmpAccess)
+    industrial: bool = False  # also ask controllers of machines and buildings for their names
     packets_per_second: Annotated[int, Meta(ge=10, le=100_000)] = 5_000
 
 
