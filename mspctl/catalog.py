@@ -4,7 +4,7 @@ In a checkout they lie at the top of the tree; in an installed wheel they travel
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +33,25 @@ def playbook(name: str) -> Path:
         hint = handwritten.nearest(name, known) or f"; known: {', '.join(known)}"
         raise BadInput(f"no playbook '{name}'{hint}")
     return path
+
+
+@cache
+def tags() -> frozenset[str]:
+    """Return every tag that the shipped playbooks and roles carry, and Ansible's own."""
+    files = (*content("playbooks").glob("*.yml"), *content("roles").glob("*/tasks/*.yml"))
+    found = {tag for path in files for tag in _tags(handwritten.load(path.read_text(), path.name))}
+    return frozenset(found | {"all", "always", "never", "tagged", "untagged"})
+
+
+def _tags(node: Json) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _tags(each)
+    elif isinstance(node, dict):
+        named = node.get("tags", ())
+        yield from [named] if isinstance(named, str) else (str(tag) for tag in named or ())
+        for each in node.values():
+            yield from _tags(each)
 
 
 @cache

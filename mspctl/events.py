@@ -175,7 +175,7 @@ def _outcome(stats: Mapping[str, Any], wave: int, host: str, detail: str) -> Hos
     elif count("failures"):
         status = HostStatus.FAILED
     elif host not in (stats.get("processed") or {}):
-        status, detail = HostStatus.UNREACHABLE, detail or "Ansible ended before it came to this host"
+        status, detail = HostStatus.UNREACHABLE, detail or "Ansible ended before it was done"
     else:
         status = HostStatus.CHANGED if count("changed") else HostStatus.OK
     return HostOutcome(

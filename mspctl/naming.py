@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from mspctl.facts import facts
 from mspctl.records import Observation
+from mspctl.records.client import Kind
+from mspctl.records.provider import Capability
 from mspctl.sightings import own_label
 
 LONGEST = 63  # of a DNS label: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+_ANSIBLE = ("all", "ungrouped", "localhost", "classified", "unclassified", "linux", "debian", "ubuntu")
 _ORDINARY = re.compile(r"[A-Za-z0-9 ._-]{1,128}")
 _SOURCES = ("ptr.name", "snmp.name", "netbios.name")  # best first
 
@@ -37,9 +41,12 @@ def proposed(observations: Iterable[Observation], addresses: Iterable[str]) -> s
 
 
 def unique(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return a name for each id, the earlier ids first served; later ones get -2, -3 …"""
+    """Return a name for each id, the earlier ids first served; later ones get -2, -3 …
+
+    Names of groups are taken from the start: to Ansible a host called `printer` is every printer.
+    """
     names: dict[str, str] = {}
-    taken: set[str] = set()
+    taken: set[str] = {*get_args(Kind), *get_args(Capability), *_ANSIBLE}
     late: list[str] = []
     for id_, name in wanted.items():
         if name in taken:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,10 @@ def run(
     record(_started(order, run_id, unlock.secrets))
     _sweep_leftovers()
     with _interruptible() as is_interrupted, _private_folder() as private:
+        underway = _Underway(order, inventory, private, unlock, own_providers, record, is_interrupted)
         for number, hosts in enumerate(order.waves, 1):
             record(WaveStarted(wave=number, hosts=hosts, at=datetime.now(UTC)))
-            came_out = _wave(
-                order, number, hosts, inventory, private, unlock, own_providers, record, is_interrupted
-            )
+            came_out = _wave(underway, number, hosts)
             if is_interrupted():
                 return _ended(record, "interrupted", "stopped by the engineer")
             reason = waves.stop_reason(hosts, came_out, order.failure_budget)
@@ -94,43 +94,50 @@ def run(
     return _ended(record, "complete", "")
 
 
-def _wave(
-    order: Order,
-    number: int,
-    hosts: Sequence[str],
-    inventory: Path,
-    private: Path,
-    unlock: Unlock,
-    own_providers: Path,
-    record: Callable[[RunRecord], None],
-    is_interrupted: Callable[[], bool],
-) -> dict[str, HostStatus]:
+@dataclass(frozen=True)
+class _Underway:
+    """What every wave of a run shares."""
+
+    order: Order
+    inventory: Path
+    private: Path  # the run's folder in memory
+    unlock: Unlock
+    own_providers: Path
+    record: Callable[[RunRecord], None]
+    is_interrupted: Callable[[], bool]
+
+
+def _wave(run: _Underway, number: int, hosts: Sequence[str]) -> dict[str, HostStatus]:
     """Run one wave; return how its hosts came out of it."""
     stats: dict[str, Any] = {}
     details: dict[str, str] = {}
+    began: set[str] = set()
     said: list[str] = []
 
     def take(event: dict[str, Any]) -> bool:
         if event.get("event") == "playbook_on_start":  # Ansible has read it; a kill must not leave it behind
-            (private / _VARIABLES).unlink(missing_ok=True)
+            (run.private / _VARIABLES).unlink(missing_ok=True)
         if event.get("event") == "playbook_on_stats":
             stats.update(event.get("event_data") or {})
-        result = events.task_result(event, number, unlock.secrets)
+        result = events.task_result(event, number, run.unlock.secrets)
         if result:
-            record(result)
+            run.record(result)
+            began.add(result.host)
             if result.detail:
                 details[result.host] = f"{result.task}: {result.detail}"
         elif event.get("event") in ("verbose", "error", "warning") and event.get("stdout"):
             said.append(str(event["stdout"]))
         return False  # the runner writes no event to its folder
 
-    runner = _start(order, number, hosts, inventory, private, unlock, own_providers, take, is_interrupted)
-    if not stats and not is_interrupted():
-        text = events.told(_complaint(" ".join(said)), 600, unlock.secrets)
-        raise MspctlError(f"{order.playbook}: Ansible ended with {runner.rc} before any task: {text}")
-    came_out = events.outcomes(stats, number, hosts, details) if stats else ()
+    runner = _start(run, number, hosts, take)
+    if run.is_interrupted() and not stats:
+        return {}
+    if not stats and not began:
+        text = events.told(_complaint(" ".join(said)), 600, run.unlock.secrets)
+        raise MspctlError(f"{run.order.playbook}: Ansible ended with {runner.rc} before any task: {text}")
+    came_out = events.outcomes(stats, number, hosts, details)
     for outcome in came_out:
-        record(outcome)
+        run.record(outcome)
     return {outcome.host: outcome.status for outcome in came_out}
 
 
@@ -140,39 +147,30 @@ def _complaint(said: str) -> str:
     return error if marker else said[-600:]
 
 
-def _start(
-    order: Order,
-    number: int,
-    hosts: Sequence[str],
-    inventory: Path,
-    private: Path,
-    unlock: Unlock,
-    own_providers: Path,
-    take: Callable[[dict[str, Any]], bool],
-    is_interrupted: Callable[[], bool],
-) -> Any:
+def _start(run: _Underway, number: int, hosts: Sequence[str], take: Callable[[dict[str, Any]], bool]) -> Any:
     import ansible_runner  # 0.2 s, for the commands that run Ansible only
 
-    for name, data in (("limit", "\n".join(hosts)), (_VARIABLES, _variables(order, own_providers))):
-        _write_private(private / name, data)
+    order = run.order
+    _write_private(run.private / "limit", "\n".join(hosts))
+    _write_private(run.private / _VARIABLES, _variables(order, run.own_providers))
     return ansible_runner.run(
-        private_data_dir=str(private),
+        private_data_dir=str(run.private),
         ident=f"wave-{number}",
         playbook=str(catalog.playbook(order.playbook)),
-        inventory=str(inventory),
-        limit=f"@{private / 'limit'}",
+        inventory=str(run.inventory),
+        limit=f"@{run.private / 'limit'}",
         forks=order.forks,
         tags=",".join(order.tags) or None,
         skip_tags=",".join(order.skip_tags) or None,
         verbosity=order.verbosity or None,
-        cmdline=" ".join(_flags(order, private, unlock)),
-        envvars=_environment(private),
-        passwords=_answers(unlock),
+        cmdline=" ".join(_flags(order, run.private, run.unlock)),
+        envvars=_environment(run.private),
+        passwords=_answers(run.unlock),
         settings={"pexpect_timeout": 1, "suppress_ansible_output": True, "suppress_output_file": True},
         suppress_env_files=True,
         quiet=True,
         event_handler=take,
-        cancel_callback=is_interrupted,
+        cancel_callback=run.is_interrupted,
     )
 
 

@@ -269,10 +269,11 @@ class Client:
             torn.unlink(missing_ok=True)
         changed = self.workspace.changed(self.path)
         by_hand = [name for name in changed if name.endswith((".yml", ".yaml"))]
-        if changed and len(by_hand) == len(changed):
-            self.commit(f"edited by hand: {', '.join(by_hand)}")
-        elif changed:
-            self.commit(f"left by an interrupted command: {', '.join(changed)}")
+        if by_hand:
+            paths = [self.path / name for name in by_hand]
+            self.workspace.commit(paths, f"{self.name}: edited by hand: {', '.join(by_hand)}")
+        if left := [name for name in changed if name not in by_hand]:
+            self.commit(f"left by an interrupted command: {', '.join(left)}")
 
     def _read(self, path: Path, kind: Any) -> Iterator[Any]:
         if not path.exists():

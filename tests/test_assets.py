@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mspctl.assets import merge
+from mspctl.naming import unique
 from mspctl.records import Ambiguous, Asset, OverridesFile, ScanRecord
 from tests.discovery.evidence import KEYS, SERVERS, UNIVERSAL, client, overrides, scan
 
@@ -286,3 +287,11 @@ def test_what_the_engineer_knows_wins() -> None:
     assert (corrected.name, corrected.get("kind")) == ("till-1", "server")
     assert corrected.profile["kind"].probe == "override"
     assert doubts(log, given=overrides(asset="a-nobody0"))[0].subject == "a-nobody0"
+
+
+def test_no_machine_is_called_as_a_group_is() -> None:
+    assert unique({"a-1": "printer", "a-2": "antivirus", "a-3": "web"}) == {
+        "a-1": "printer-2",
+        "a-2": "antivirus-2",
+        "a-3": "web",
+    }

@@ -232,7 +232,7 @@ def test_how_hosts_came_out_of_a_wave() -> None:
         ("b", HostStatus.CHANGED, 2, 1, 0, ""),
         ("c", HostStatus.FAILED, 1, 1, 1, "task: no"),
         ("d", HostStatus.UNREACHABLE, 0, 0, 0, "down"),
-        ("e", HostStatus.UNREACHABLE, 0, 0, 0, "Ansible ended before it came to this host"),
+        ("e", HostStatus.UNREACHABLE, 0, 0, 0, "Ansible ended before it was done"),
     ]
     assert {each.wave for each in found} == {2}
     assert [each.status for each in outcomes({}, 1, ("a",), {})] == [HostStatus.UNREACHABLE]

@@ -30,6 +30,16 @@ def in_client(more: str) -> str:
     return CLIENT_YML + more
 
 
+def test_a_name_does_not_end_with_a_newline() -> None:
+    with pytest.raises(BadInput, match="sites"):
+        parse(
+            "title: a\nauthorisation: {by: The owner, date: 2026-11-20}\n"
+            'sites: [{name: "main\\n", networks: []}]\n',
+            ClientFile,
+            "client.yml",
+        )
+
+
 def test_a_right_file_is_read_whole() -> None:
     found = parse(CLIENT_YML, ClientFile, "f.yml")
     assert (found.title, found.authorisation.date, found.sites[0].networks[0].cidr) == (

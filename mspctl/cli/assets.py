@@ -1,6 +1,6 @@
 """`mspctl assets`: what was found, how it is known, and what the engineer knows better."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -12,6 +12,7 @@ from mspctl.events import plain
 from mspctl.handwritten import nearest
 from mspctl.inventory import names_of
 from mspctl.records import Ambiguous, Asset
+from mspctl.records.client import Kind
 from mspctl.workspace import Client
 
 SETTABLE = ("name", "kind", "role", "vendor", "model", "os", "os_version", "serial", "location")
@@ -164,4 +165,7 @@ def _pair(text: str) -> tuple[str, str]:
     if key not in SETTABLE:
         hint = nearest(key, list(SETTABLE)) or f"; known: {', '.join(SETTABLE)}"
         raise BadInput(f"'{text}': write KEY=VALUE{hint}")
+    kinds = sorted(get_args(Kind))
+    if key == "kind" and value and value not in kinds:
+        raise BadInput(f"'{text}': no such kind{nearest(value, kinds) or '; one of ' + ', '.join(kinds)}")
     return key, value

@@ -117,7 +117,7 @@ def list_(workspace: Workspace, as_json: bool) -> None:
     \b
         mspctl client list
     """
-    files: dict[str, ClientFile] = {name: workspace.client(name).file() for name in workspace.clients()}
+    files: dict[str, ClientFile | None] = {name: _readable(workspace, name) for name in workspace.clients()}
     rows = (
         (
             name,
@@ -125,9 +125,19 @@ def list_(workspace: Workspace, as_json: bool) -> None:
             str(sum(len(site.networks) for site in file.sites)),
             ", ".join(sorted(file.services)),
         )
+        if file
+        else (name, "(mistakes in client.yml)", "", f"mspctl doctor {name}")
         for name, file in files.items()
     )
     answer(files, table(("client", "title", "networks", "services"), rows), as_json)
+
+
+def _readable(workspace: Workspace, name: str) -> ClientFile | None:
+    """Return a client's file, None where it has mistakes: one client's slip must not hide the others."""
+    try:
+        return workspace.client(name).file()
+    except BadInput:
+        return None
 
 
 @client.command()

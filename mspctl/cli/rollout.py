@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 import click
 from msgspec import structs
 
+from mspctl import catalog, waves
 from mspctl import rollout as engine
-from mspctl import waves
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.cli.secret import missing_secrets
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import MASK
+from mspctl.handwritten import nearest
 from mspctl.inventory import Inventory
 from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, TaskResult, WaveStarted
 from mspctl.rollout import Order, Unlock
@@ -70,6 +71,7 @@ def rollout(
         raise click.UsageError(
             "--resume goes on with the run as it was; -l, -t, --retry-failed, --uninstall do not go with it"
         )
+    _check_tags((*listed(tags), *listed(skip_tags)))
     with client.lock(f"mspctl rollout {client.name}"):
         built = write_inventory(client)
         wanted = Order(
@@ -91,6 +93,18 @@ def rollout(
         records = run_order(client, order, ask_become_pass)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
+
+
+def _check_tags(given: Sequence[str]) -> None:
+    """Raise BadInput for tags that no task carries: Ansible would run nothing and say nothing."""
+    known = sorted(catalog.tags())
+    lines = [
+        f"-t {tag}: no task has this tag{nearest(tag, known) or '; known: ' + ', '.join(known)}"
+        for tag in given
+        if tag not in known
+    ]
+    if lines:
+        raise BadInput(lines)
 
 
 def cut(client: Client, built: Inventory, order: Order, limit: str | None, retry_failed: bool) -> Order:

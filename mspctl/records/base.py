@@ -23,9 +23,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
 
+# `$` alone lets one newline through at the end.
 Name = Annotated[
     str,
-    Meta(pattern="^[a-z][a-z0-9-]{0,40}$", description="lower-case letters, digits and dashes"),
+    Meta(pattern=r"^[a-z][a-z0-9-]{0,40}$(?!\n)", description="lower-case letters, digits and dashes"),
 ]
 Cidr = Annotated[
     str, Meta(extra_json_schema={"format": "cidr"}, description="a network such as 192.0.2.0/24")
@@ -44,7 +45,7 @@ Day = Annotated[str, Meta(extra_json_schema={"format": "day"}, description="a da
 SecretRef = Annotated[
     str,
     Meta(
-        pattern="^vault:[a-z][a-z0-9_]{0,60}$",
+        pattern=r"^vault:[a-z][a-z0-9_]{0,60}$(?!\n)",
         description="a reference into the vault such as vault:snmp_community, never the secret itself",
     ),
 ]

@@ -347,6 +347,9 @@ def test_an_asset_is_corrected_and_stays_so(root: Path) -> None:
     assert "'knd=x': write KEY=VALUE; did you mean 'kind'" in refused(
         3, "assets", "set", "acme", "till", "knd=x"
     )
+    assert "no such kind; did you mean 'workstation'" in refused(
+        3, "assets", "set", "acme", "till", "kind=wrkstation"
+    )
     assert "no scan saw an SSH host key" in refused(3, "assets", "trust", "acme", "till")
 
 
@@ -457,6 +460,14 @@ def test_status_says_what_to_do_next(root: Path) -> None:
 # Refusals
 
 
+def test_one_client_s_mistake_does_not_hide_the_others(root: Path) -> None:
+    assert add("birch", "office=192.0.2.0/24").exit_code == 0
+    (root / "inventories" / "birch" / "client.yml").write_text("title: 3\n")
+    listed = must("client", "list")
+    assert "Acme Ltd" in listed
+    assert "mspctl doctor birch" in listed
+
+
 def test_exit_codes(root: Path) -> None:
     refused(3, "client", "show", "nobody")
     assert run("rollout", "acme", "--nonsense").exit_code == 2
@@ -475,6 +486,9 @@ def test_a_rollout_that_concerns_nobody_is_refused(root: Path) -> None:
     found.save_records("assets.jsonl", [asset("web")])
     assert "vault:psk is not set" in refused(3, "rollout", "acme", "-l", "web")
     assert "-l nobody: " in refused(3, "rollout", "acme", "-l", "nobody")
+    assert "-t monitring: no task has this tag; did you mean 'monitoring'" in refused(
+        3, "rollout", "acme", "-t", "monitring"
+    )
     assert "-l : no pattern of hosts" in refused(3, "rollout", "acme", "-l", "")
     assert "no unfinished rollout" in refused(3, "rollout", "acme", "--resume")
     assert run("rollout", "acme", "--resume", "-l", "web").exit_code == 2

@@ -84,7 +84,7 @@ def test_it_says_what_the_records_say() -> None:
     for said in (
         "Jane's <shop>",
         "scanning authorised by J. Doe, owner, 2026-11-01",
-        "1 assets",
+        "1 asset",
         "1 failing",
         "1 unknown",
         "0 covered",
