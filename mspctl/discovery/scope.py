@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
-from socket import inet_ntoa
+from socket import AF_INET, inet_ntoa, inet_pton
 from struct import pack
 
 from mspctl.discovery.request import ScanRequest
@@ -63,11 +63,10 @@ def scope_of(request: ScanRequest) -> Scope:
 
 def as_number(address: str) -> int:
     """Return a dotted IPv4 address as a number; -1 for any other text."""
-    parts = address.split(".")
-    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and int(part) < 256 for part in parts):
+    try:
+        return int.from_bytes(inet_pton(AF_INET, address), "big")
+    except (OSError, ValueError):
         return -1
-    first, second, third, fourth = map(int, parts)
-    return first << 24 | second << 16 | third << 8 | fourth
 
 
 def bounds(network: IPv4Network) -> Bounds:

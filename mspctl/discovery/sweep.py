@@ -37,6 +37,7 @@ MOST_CONNECTIONS = 12_000
 _LATE = 16_384  # addresses given up last, whose late answers still count
 _BURST = 256  # packets between two looks at what came in: answers must not pile up
 _CONGESTED_SECONDS = 0.005  # the network card's queue is full: pause
+_TURN_SECONDS = 0.05  # packets first: while they are waited for there is time for everything else
 _CROWDED_SECONDS = 0.05
 _QUEUE_FULL = frozenset({errno.EAGAIN, errno.ENOBUFS})
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
@@ -90,10 +91,12 @@ class Sweep:
         self._ready: deque[Question] = deque()  # may leave as soon as the pace lets it
         self._timers: list[tuple[float, int, Question | Target]] = []
         self._numbers = count()
+        self._is_drained = False  # there is no further address
         self._files: dict[int, tuple[Question, socket.socket, float]] = {}  # connecting, since
         self._neighbours = 0  # targets that cost the kernel a place in its neighbour table
         self._unseen = 0  # of those, the ones that were not looked up there yet
         self._parked: list[Target] = []  # of those, the ones that have nothing else left
+        self._yielded_at = 0.0
         self._waiter: asyncio.Future[None] | None = None
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._wake)
 
@@ -138,17 +141,12 @@ class Sweep:
     def _send_due(self, addresses: Iterator[tuple[str, Route]]) -> tuple[float | None, bool]:
         """Send what may leave now. Return how long to pause (None: until something happens), and whether
         there is nothing left to send."""
-        for _ in range(_BURST):
-            if not self._ready:
-                if self._finder.is_crowded:
-                    return _CROWDED_SECONDS, False
-                if self._is_full():
-                    return None, False
-                entry = next(addresses, None)
-                if entry is None:
-                    return None, True
-                self._admit(*entry)
+        for _ in range(2 * _BURST):
+            if not self._is_drained and len(self._ready) < _BURST and not self._is_full():
+                self._begin(addresses)
                 continue
+            if not self._ready:
+                return (_CROWDED_SECONDS if self._finder.is_crowded else None), self._is_drained
             if len(self._files) >= self._most:
                 return None, False
             if wait := self._pace.wait_seconds():
@@ -170,8 +168,20 @@ class Sweep:
         return 0.0, False
 
     def _is_full(self) -> bool:
-        """Return whether so many addresses are looked at that the next one has to wait."""
-        return len(self._targets) >= MOST_TARGETS or self._neighbours >= NEIGHBOURS
+        """Return whether so much is under way that the next address has to wait."""
+        return (
+            len(self._targets) >= MOST_TARGETS
+            or self._neighbours >= NEIGHBOURS
+            or self._finder.is_crowded
+            or len(self._files) >= self._most
+        )
+
+    def _begin(self, addresses: Iterator[tuple[str, Route]]) -> None:
+        """Begin with the next address, if there is one."""
+        if entry := next(addresses, None):
+            self._admit(*entry)
+        else:
+            self._is_drained = True
 
     def _send(self, question: Question) -> None:
         """Send one packet, and only then start its timer. Raise OSError where it could not leave."""
@@ -220,8 +230,11 @@ class Sweep:
     async def _wait(self, seconds: float | None) -> None:
         """Let the questions to services have their turn until something is ready or some time is over."""
         if seconds is not None and seconds <= 0:
-            await asyncio.sleep(0)
+            if monotonic() - self._yielded_at >= _TURN_SECONDS:
+                await asyncio.sleep(0)
+                self._yielded_at = monotonic()
             return
+        self._yielded_at = monotonic()
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         timer = loop.call_later(seconds, self._wake) if seconds is not None else None
