@@ -197,7 +197,7 @@ def is_same_machine(known: dict[Kind, frozenset[str]], now: Sighting) -> bool:
         return False
     if equal & {*_HARDWARE, Kind.SSH_HOST_KEY}:
         return True
-    if equal & {Kind.SNMP_ENGINE, Kind.MAC}:
+    if equal & {Kind.SNMP_ENGINE, Kind.DEVICE_UUID, Kind.MAC}:
         return True
     if Kind.SSH_HOST_KEY in different:
         return not different & {Kind.SNMP_ENGINE, Kind.MAC, Kind.HOSTNAME}

@@ -35,6 +35,19 @@ _DEFAULT_NAMES = frozenset(
         *("ungrouped", "desktop", "workstation", "ups", "apc", "nas", "synology", "qnap"),
     }
 )
+_NAMES = (
+    "ptr.name",
+    "snmp.name",
+    "ntlm.dns_name",
+    "ntlm.computer",
+    "netbios.name",
+    "ldap.dns_name",
+    "mdns.name",
+)
+_DEFAULT_WORKGROUPS = frozenset({"workgroup", "mshome", "arbeitsgruppe", "msheimnetz", "home", "samba"})
+_DEFAULT_UUIDS = re.compile(
+    r"0{8}|^(.)\1{7}|^12345678-|-0{4}-0{4}-|0{12}$"
+)  # left by whoever built the firmware
 _DEFAULT_SERIALS = re.compile(
     r"(?:0+|1?234567890?|to be filled.*|none|n/?a|unknown|default|not specified|x+|\.+|system serial.*)",
     re.IGNORECASE,
@@ -160,10 +173,7 @@ def _sighting(scan: str, address: str, found: list[Observation], places: Places)
         marks=_marks([each for _, each in said]),
         macs=frozenset(each["arp.mac"] for _, each in said if "arp.mac" in each),
         labels=frozenset(
-            label
-            for _, each in said
-            for name in ("ptr.name", "snmp.name")
-            if (label := own_label(each.get(name, ""), address))
+            label for _, each in said for name in _NAMES if (label := own_label(each.get(name, ""), address))
         ),
         is_gateway=any("route.gateway_to" in each for _, each in said),
     )
@@ -179,13 +189,21 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
         for name, kind, prefix in (
             ("ssh.fingerprint", IdentityKind.SSH_HOST_KEY, ""),
             ("tls.key", IdentityKind.TLS_KEY, ""),
+            ("rdp.key", IdentityKind.TLS_KEY, ""),
             ("snmp.engine", IdentityKind.SNMP_ENGINE, ""),
             ("snmp.bridge", IdentityKind.SNMP_ENGINE, "bridge "),
             ("arp.universal_mac", IdentityKind.MAC, ""),
         ):
             if value := each.get(name):
                 marks[kind].add(prefix + value)
-        for name in ("ptr.name", "snmp.name"):
+        for name in ("upnp.uuid", "wsd.uuid", "ipp.uuid", "mdns.uuid"):
+            if (uuid := each.get(name, "")) and not _DEFAULT_UUIDS.search(uuid):
+                marks[IdentityKind.DEVICE_UUID].add(uuid)
+        for name, domain in (("ntlm.computer", "ntlm.domain"), ("netbios.name", "netbios.domain")):
+            own, shared = each.get(name, "").lower(), each.get(domain, "").lower()
+            if own_label(own, "") and shared and shared not in _DEFAULT_WORKGROUPS:
+                marks[IdentityKind.NETBIOS].add(f"{shared}\\{own}")
+        for name in ("ptr.name", "snmp.name", "ntlm.dns_name", "ldap.dns_name"):
             full = each.get(name, "").lower()
             if "." in full and own_label(full, ""):  # a bare name is too often a factory's
                 marks[IdentityKind.HOSTNAME].add(full)

@@ -28,6 +28,7 @@ class IdentityKind(StrEnum):
     SSH_HOST_KEY = "ssh_host_key"
     TLS_KEY = "tls_key"
     SNMP_ENGINE = "snmp_engine"
+    DEVICE_UUID = "device_uuid"  # of UPnP, WS-Discovery or IPP
     NETBIOS = "netbios"
     MAC = "mac"
     HOSTNAME = "hostname"
