@@ -13,7 +13,9 @@ from mspctl.sightings import own_label
 LONGEST = 63  # of a DNS label: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 _ANSIBLE = ("all", "ungrouped", "localhost", "classified", "unclassified", "linux", "debian", "ubuntu")
 _ORDINARY = re.compile(r"[A-Za-z0-9 ._-]{1,128}")
-_SOURCES = ("ptr.name", "snmp.name", "ldap.dns_name", "ntlm.computer", "netbios.name", "mdns.name")  # best first
+_SOURCES = (  # best first
+    *("ptr.name", "snmp.name", "ldap.dns_name", "ntlm.computer", "netbios.name", "mdns.name"),
+)
 
 
 def safe(text: str) -> str:
