@@ -53,11 +53,34 @@ class Table(Record, frozen=True, kw_only=True):
     source: str = ""
 
 
+class Tree(Record, frozen=True, kw_only=True):
+    """Numbers with dots, looked up part by part: the deepest entry that names a field counts for it."""
+
+    id: str
+    fact: str
+    under: str  # what stands before every entry
+    confidence: dict[str, Confidence]  # by field
+    values: dict[str, dict[str, str]]
+    source: str = ""
+    fallback: bool = False  # as in a rule
+
+    def found(self, text: str) -> dict[str, str]:
+        """Return what is said of a number, field by field."""
+        parts = text.removeprefix(self.under + ".").split(".")
+        if len(parts) == text.count(".") + 1:
+            return {}  # stands elsewhere
+        said: dict[str, str] = {}
+        for length in range(1, len(parts) + 1):
+            said |= self.values.get(".".join(parts[:length]), {})
+        return said
+
+
 class Fingerprints(Record, frozen=True, kw_only=True):
     """One file of data/fingerprints, or all of them."""
 
     rules: tuple[Rule, ...] = ()
     tables: tuple[Table, ...] = ()
+    trees: tuple[Tree, ...] = ()
     aliases: dict[str, dict[str, Pattern]] = field(default_factory=dict)  # field: its one name: spellings
     services: dict[int, str] = field(default_factory=dict)  # TCP port: what listens there as a rule
 
@@ -77,6 +100,7 @@ def read(name: str, text: str) -> Fingerprints:
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise BadInput(f"{name}: {error}") from error
     mistakes = [f"{name}: {rule.id}: {mistake}" for rule in found.rules for mistake in _mistakes(rule)]
+    mistakes += [f"{name}: {tree.id}: {mistake}" for tree in found.trees for mistake in _wrong_fields(tree)]
     if mistakes:
         raise BadInput(mistakes)
     return found
@@ -87,11 +111,13 @@ def joined(parts: Iterable[Fingerprints]) -> Fingerprints:
     every = tuple(parts)
     names = Counter(rule.id for part in every for rule in part.rules)
     names.update(table.id for part in every for table in part.tables)
+    names.update(tree.id for part in every for tree in part.trees)
     if twice := sorted(name for name, count in names.items() if count > 1):
         raise BadInput(f"fingerprints: {name}: defined twice" for name in twice)
     return Fingerprints(
         rules=tuple(rule for part in every for rule in part.rules),
         tables=tuple(table for part in every for table in part.tables),
+        trees=tuple(tree for part in every for tree in part.trees),
         services={port: name for part in every for port, name in part.services.items()},
         aliases={name: spellings for part in every for name, spellings in part.aliases.items()},
     )
@@ -113,3 +139,10 @@ def _mistakes(rule: Rule) -> Iterator[str]:
         )
     if not (rule.when or rule.ports or rule.all_ports or rule.given):
         yield "has no condition"
+
+
+def _wrong_fields(tree: Tree) -> Iterator[str]:
+    """Yield the fields of a tree that are none, or that it gives no confidence for."""
+    used = {field for entry in tree.values.values() for field in entry}
+    yield from (f"{name}: no such field" for name in sorted({*used, *tree.confidence} - set(FIELDS)))
+    yield from (f"{name}: no confidence" for name in sorted(used - set(tree.confidence)))

@@ -14,14 +14,17 @@ from typing import NamedTuple
 
 from mspctl.facts import facts
 from mspctl.facts.text import line
-from mspctl.fingerprints import FIELDS, Fingerprints, Rule, Table, shipped
+from mspctl.fingerprints import FIELDS, Fingerprints, Rule, Table, Tree, shipped
 from mspctl.records import Observation, Value
 
 THRESHOLD = 0.5
+_GENERAL = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # used for one thing or another
 _EVIDENCE_CHARACTERS = 200
 _MOST = 0.99
 _CONTRADICTION = 0.6  # how much of its strength a contradiction takes from a value
+_OTHER_NAME = 0.25  # less for what one maker writes in several ways
 _SECOND_ROLE = 0.4  # less for these: a machine may have several roles, and the clearest one names it
+_WEIGHTS = {"role": _SECOND_ROLE, "kind": _SECOND_ROLE, "model": _OTHER_NAME, "os_version": _OTHER_NAME}
 
 
 class Fact(NamedTuple):
@@ -65,8 +68,10 @@ def identify(
             claim._replace(value=_one_name(rules, field, claim.value))
             for claim in _claims(rules, field, seen, profile)
         ]
-        if value := _fused(claims, _SECOND_ROLE if field in ("role", "kind") else _CONTRADICTION):
+        if value := _fused(claims, _WEIGHTS.get(field, _CONTRADICTION)):
             profile[field] = value
+    if "role" not in profile and "kind" in profile and profile["kind"].value not in _GENERAL:
+        profile["role"] = profile["kind"]  # a device is for what it is
     return profile
 
 
@@ -102,6 +107,15 @@ def _claims(
     for table in rules.tables:
         if table.field == field:
             yield from _looked_up(table, seen)
+    for tree in rules.trees:
+        if field in tree.confidence:
+            yield from _looked_up_by_part(tree, field, seen)
+
+
+def _looked_up_by_part(tree: Tree, field: str, seen: Mapping[str, list[Fact]]) -> Iterator[Claim]:
+    for fact in seen.get(tree.fact, ()):
+        if value := tree.found(fact.text).get(field):
+            yield Claim(field, value, tree.confidence[field], tree.id, fact, tree.fallback)
 
 
 def _looked_up(table: Table, seen: Mapping[str, list[Fact]]) -> Iterator[Claim]:

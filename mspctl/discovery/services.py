@@ -83,8 +83,9 @@ def of_machine(address: str, request: ScanRequest, names: Names, seconds: float)
     An answer is waited for by multiples of `seconds`, which suit the way to the machine.
     """
     yield "ptr", None, partial(names.collect, address)
-    if request.snmp_communities and request.asks("snmp"):
-        yield "snmp", None, partial(snmp.collect, address, request.snmp_communities, seconds)
+    if (request.snmp_communities or request.snmp_users) and request.asks("snmp"):
+        logins = request.snmp_communities
+        yield "snmp", None, partial(snmp.collect, address, logins, seconds, users=request.snmp_users)
 
 
 def by_datagram(address: str, request: ScanRequest, post: Datagrams) -> Iterator[Question]:

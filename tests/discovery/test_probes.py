@@ -31,9 +31,10 @@ from mspctl.discovery import ScanRequest
 from mspctl.discovery.probes import arp, http, ping, snmp, ssh, tls
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.probes.reading import unverified_context
+from mspctl.discovery.probes.snmp_agent import decode
 from mspctl.discovery.services import questions
 from mspctl.discovery.sweep import Host
-from mspctl.facts.snmp import OBJECTS
+from mspctl.facts.snmp import BINARY, OBJECTS
 
 HOST = "127.0.0.9"
 SECONDS = 0.4
@@ -317,7 +318,7 @@ def test_no_packet_breaks_a_reader(data: bytes) -> None:
     http.decode(b"HTTP/1.1 200 " + data)
     tls.decode(data)
     for oid in (OBJECTS["snmp.engine"], OBJECTS["snmp.name"]):
-        assert len(str(snmp.decode(oid, data))) <= 512
+        assert len(str(decode(data, is_binary=oid in BINARY))) <= 512
 
 
 @given(st.integers(1, 0xFFFF), st.integers(0, 0xFFFF), st.binary(max_size=64))

@@ -1,84 +1,133 @@
-"""SNMP version 2c: the system group, and what tells a printer, a UPS or a chassis more exactly.
+"""SNMP versions 1, 2c and 3: what a device says of itself, its tables and its neighbours.
 
-The library stands behind `_Agent` alone: it is young and its import path has moved before. A community is
-a secret; it is neither part of what is returned nor of any message.
+A GET of many single objects comes first; tables are walked only where those tell that there is something
+to find. What is asked for and what it means stand in mspctl/facts/snmp*.py. Communities, users and
+passwords are neither part of what is returned nor of any message.
 """
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
-from gufo.snmp import SnmpError
-from gufo.snmp.aio import SnmpSession
-
-from mspctl.facts.snmp import DETAILS, OBJECTS, SYSTEM
+from mspctl.discovery.probes.snmp_agent import SILENT, Agent, GaveUp, Walk
+from mspctl.discovery.request import SnmpLogin
+from mspctl.facts.snmp import BINARY, SYSTEM, answers_bridge, details, first_below, is_router
+from mspctl.facts.snmp_tables import CHASSIS, ENTITY, ENTITY_COLUMNS, STACK, TABLES, entity
 from mspctl.records import Json
 
 PORT = 161
-_TEXT_CHARACTERS = 512
-_BINARY_BYTES = 32  # the longest engine id: https://www.rfc-editor.org/rfc/rfc3411#section-5
-_BINARY = frozenset({OBJECTS["snmp.engine"], OBJECTS["snmp.bridge"]})
 _TRIES = 2
-_SILENT = (OSError, TimeoutError, SnmpError, ValueError, RuntimeError)
-"""Timeouts, refusals and what the library says of garbage; all mean that this question has no answer."""
+_MOST_SECONDS = 30.0  # for one device
+_MOST_ENTITIES = 1_024  # looked through for chassis
+_MOST_CHASSIS = 12  # of a stack
+_MANY_INTERFACES = 3  # a machine with as many may know neighbours
 
-
-class _Agent:
-    """One device under one community."""
-
-    def __init__(self, address: str, port: int, community: str, seconds: float) -> None:
-        self._session = SnmpSession(addr=address, port=port, community=community, timeout=seconds)
-
-    async def get(self, objects: Iterable[str], tries: int = 1) -> dict[str, Json]:
-        """Return the value of each object that answers; {} for silence."""
-        asked = tuple(objects)
-        for _ in range(tries):
-            try:
-                values = await self._session.get_many(asked)
-            except TimeoutError:
-                continue
-            except _SILENT:
-                return {}
-            return {oid: decode(oid, values[oid]) for oid in asked if values.get(oid) is not None}
-        return {}
+Raw = dict[str, Json]
 
 
 async def collect(
-    address: str, communities: Iterable[str], seconds: float, port: int = PORT
-) -> dict[str, Json] | None:
-    """Return the values a device answers with under the first community it knows; None for silence.
+    address: str,
+    communities: Iterable[str],
+    seconds: float,
+    port: int = PORT,
+    users: Iterable[SnmpLogin] = (),
+    most_seconds: float = _MOST_SECONDS,
+) -> Raw | None:
+    """Return what a device answers under the first user or community it knows; None for silence.
 
-    All communities are tried at once: most machines speak no SNMP, and each silence costs its time.
+    All are tried at once: most machines speak no SNMP, and each silence costs its time. Version 1 is
+    spoken where 2c is not answered. What was heard until `most_seconds` have passed is kept.
     """
-    answers = await asyncio.gather(*(_greeted(address, port, each, seconds) for each in communities))
+    logins = (*users, *(SnmpLogin(community=each) for each in communities))
+    answers = await asyncio.gather(*(_greeted(address, port, each, seconds) for each in logins))
     agent, values = next((answer for answer in answers if answer[1]), (None, {}))
     if agent is None:
         return None
-    for group in DETAILS:
-        values |= await agent.get(group.values())
-    return {"values": values}
+    raw: Raw = {"values": values}
+    with suppress(TimeoutError, GaveUp):
+        async with asyncio.timeout(most_seconds):
+            await _asked(agent, values, raw)
+    return raw
 
 
 async def _greeted(
-    address: str, port: int, community: str, seconds: float
-) -> tuple[_Agent | None, dict[str, Json]]:
-    """Return a device under one community, and its system group; {} for silence."""
+    address: str, port: int, login: SnmpLogin, seconds: float
+) -> tuple[Agent | None, dict[str, Json]]:
+    """Return a device under one login, and its system group; {} for silence."""
+    objects = tuple(SYSTEM.values())
     try:
-        agent = _Agent(address, port, community, seconds)
-    except _SILENT:
+        agents = [Agent(address, port, login, seconds)]
+        if not login.user:
+            agents.append(Agent(address, port, login, seconds, is_old=True))
+        async with asyncio.timeout(seconds * (_TRIES + 1) * 2):
+            if found := await agents[0].greet(objects, 1):
+                return agents[0], found
+            both = await asyncio.gather(*(each.greet(objects, _TRIES - 1) for each in agents))
+    except SILENT:
         return None, {}
-    return agent, await agent.get(SYSTEM.values(), tries=_TRIES)
+    return next(((agent, found) for agent, found in zip(agents, both, strict=True) if found), (None, {}))
 
 
-def decode(oid: str, value: object) -> Json:
-    """Return a value as text, integer, or hex after 0x where it is binary by definition."""
-    if isinstance(value, bool | int):
-        return int(value)
-    if not isinstance(value, bytes):
-        return str(value)[:_TEXT_CHARACTERS]
-    if oid in _BINARY:
-        return "0x" + value[:_BINARY_BYTES].hex()
-    head = value[: _TEXT_CHARACTERS * 4].rstrip(b"\0")
-    try:
-        return head.decode("utf-8")[:_TEXT_CHARACTERS]
-    except UnicodeDecodeError:
-        return head.decode("latin-1")[:_TEXT_CHARACTERS]
+async def _asked(agent: Agent, values: dict[str, Json], raw: Raw) -> None:
+    """Put all that is worth asking into `values` and `raw`, the most telling first."""
+    for group in details(values):
+        values |= await agent.get(group, BINARY)
+    for oid in first_below(values):
+        rows = (await agent.walk(oid, 1)).rows
+        values |= {f"{oid}.{'.'.join(map(str, index))}": value for index, value in rows.items()}
+    await _entities(agent, raw)
+    await _walked(agent, raw, "interfaces", "addresses")
+    if answers_bridge(values) or is_router(values) or _interfaces(raw) >= _MANY_INTERFACES:
+        await _neighbours(agent, raw)
+
+
+async def _neighbours(agent: Agent, raw: Raw) -> None:
+    """Add what a switch or router knows of the machines around it."""
+    await _walked(agent, raw, "lldp", "cdp")
+    if "lldp" in raw:
+        await _walked(agent, raw, "lldp_ports")
+    await _walked(agent, raw, "fdb")
+    if "fdb" not in raw:
+        await _walked(agent, raw, "fdb_old")
+    if "fdb" in raw:
+        await _walked(agent, raw, "ports")
+    await _walked(agent, raw, "arp")
+
+
+async def _entities(agent: Agent, raw: Raw) -> None:
+    """Add the chassis and the members of a stack."""
+    classes = await agent.walk(f"{ENTITY}.5", _MOST_ENTITIES)
+    wanted = [index for index, kind in classes.rows.items() if kind in (CHASSIS, STACK) and len(index) == 1]
+    rows: list[Json] = []
+    for index in wanted[:_MOST_CHASSIS]:
+        objects = {f"{oid}.{index[0]}": name for name, oid in ENTITY_COLUMNS.items()}
+        found = await agent.get(objects)
+        if row := entity(index, {objects[oid]: value for oid, value in found.items()}):
+            rows.append({name: value for name, value in row.items() if value not in ("", None)})
+    if rows:
+        raw["entities"] = rows
+
+
+async def _walked(agent: Agent, raw: Raw, *names: str) -> None:
+    """Add tables; further columns are asked for only where the first one holds something."""
+    for name in names:
+        table = TABLES[name]
+        columns: dict[str, Walk] = {}
+        for column, oid in table.columns.items():
+            columns[column] = await agent.walk(oid, table.most, is_binary=column in table.binary)
+            if not columns[column].rows and len(columns) == 1:
+                break
+        shown = "fdb" if name == "fdb_old" else name
+        if rows := table.rows({column: walk.rows for column, walk in columns.items()}):
+            raw[shown] = list[Json](rows)
+        if any(walk.is_cut for walk in columns.values()):
+            raw["cut"] = list[Json](sorted({*_names(raw.get("cut")), shown}))
+
+
+def _interfaces(raw: Raw) -> int:
+    found = raw.get("interfaces")
+    return len(found) if isinstance(found, list) else 0
+
+
+def _names(value: Json) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
