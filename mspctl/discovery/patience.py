@@ -53,5 +53,7 @@ class Line:
         return min(LONGEST_SECONDS, max(self._shortest, usual + _MARGIN_SECONDS if usual else 0.0))
 
     def last_seconds(self, machine_seconds: float = 0.0) -> float:
-        """Return how long to wait after having asked for the last time."""
+        """Return how long to wait after having asked for the last time; longer where nothing answers."""
+        if not self._answered:
+            return min(LONGEST_SECONDS, 2 * self._longest)
         return min(LONGEST_SECONDS, max(self._longest, 1.5 * self.pause_seconds(machine_seconds)))

@@ -220,7 +220,10 @@ class Sweep:
             question.sockets.append(sock)
             self._files[sock.fileno()] = question, sock, now
             self._epoll.register(sock.fileno(), select.EPOLLOUT)
-        self._later(question, now + target.line.pause_seconds(target.seconds))
+        question.is_last = question.kind is not Kind.ARP and question.tries >= self._most_tries(question)
+        line = target.line
+        wait = line.last_seconds(target.seconds) if question.is_last else line.pause_seconds(target.seconds)
+        self._later(question, now + wait)
 
     def _later(self, thing: Question | Target, when: float) -> None:
         if isinstance(thing, Question):
@@ -269,20 +272,17 @@ class Sweep:
                 thing.wakes = False
                 self._pump(thing)
             elif not thing.is_over and thing.when == when:
-                self._silent(thing, now)
+                self._silent(thing)
 
-    def _silent(self, question: Question, now: float) -> None:
-        """Ask again where that is due; else wait for the last time, then give up."""
-        target, line = question.target, question.target.line
-        most = 1 if question.port in NEVER_TALKED_TO else line.tries
-        if question.kind is not Kind.ARP and question.tries >= most and not question.is_last:
-            question.is_last = True
-            self._later(question, max(now, question.asked_at + line.last_seconds(target.seconds)))
-        elif question.tries < most:
-            question.is_last = False
+    def _silent(self, question: Question) -> None:
+        """Ask again where that is due, or where answers have turned out to be lost; else give up."""
+        if question.tries < self._most_tries(question):
             self._ready.append(question)
         else:
             self._end(question)
+
+    def _most_tries(self, question: Question) -> int:
+        return 1 if question.port in NEVER_TALKED_TO else question.target.line.tries
 
     # What is asked
 

@@ -85,6 +85,6 @@ class Question:
         self.sent_at = 0.0  # first
         self.asked_at = 0.0  # last
         self.when = 0.0  # of the next decision about it
-        self.is_last = False  # asked for the last time, unless answers turn out to be lost here
+        self.is_last = False  # asked for the last time, as far as is known
         self.is_over = False
         self.sockets: list[socket.socket] = []

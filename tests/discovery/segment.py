@@ -113,13 +113,20 @@ def scan_argv(request: ScanRequest, *, files: int = 0, user: int = 0) -> list[st
 
 
 @contextmanager
-def segment() -> Iterator[Segment]:
-    """Yield two joined namespaces and remove them."""
+def segment(round_trip_seconds: float = 0.0, loss: float = 0.0) -> Iterator[Segment]:
+    """Yield two joined namespaces and remove them; packets each way take their time or get lost."""
     made = Segment(f"mspctl-test-{os.getpid()}-{next(_numbers)}")
     subprocess.run(["ip", "netns", "add", made.scanner], check=True)
     subprocess.run(["ip", "netns", "add", made.target], check=True)
+    far: subprocess.Popen[str] | None = None
     try:
-        made.ip(made.scanner, f"link add cable type veth peer name cable netns {made.target}")
+        if round_trip_seconds or loss:
+            numbers = (str(round_trip_seconds), str(loss))
+            argv = [sys.executable, "-m", "tests.discovery.far", made.scanner, made.target, *numbers]
+            far = subprocess.Popen(argv, text=True, cwd=ROOT, stdout=subprocess.PIPE)
+            assert far.stdout and far.stdout.readline() == "ready\n"
+        else:
+            made.ip(made.scanner, f"link add cable type veth peer name cable netns {made.target}")
         for namespace in (made.scanner, made.target):
             made.ip(namespace, "link set lo up", "link set cable up")
             made.run(
@@ -129,5 +136,8 @@ def segment() -> Iterator[Segment]:
         time.sleep(0.2)  # the cable needs a moment to carry
         yield made
     finally:
+        if far:
+            far.kill()
+            far.communicate()
         subprocess.run(["ip", "netns", "del", made.scanner], check=False)
         subprocess.run(["ip", "netns", "del", made.target], check=False)
