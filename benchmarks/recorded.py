@@ -56,7 +56,7 @@ def serve(devices: Mapping[str, Device], port: int) -> None:
             selector.register(listener, selectors.EVENT_READ, each)
         while True:
             for key, _ in selector.select():
-                assert isinstance(key.fileobj, socket.socket)  # noqa: S101 - tells mypy
+                assert isinstance(key.fileobj, socket.socket)
                 data, asker = key.fileobj.recvfrom(65_535)
                 key.fileobj.sendto(answer(key.data, data), asker)
 
