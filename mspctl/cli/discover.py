@@ -1,6 +1,6 @@
 """`mspctl discover`: what is on the client's networks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -9,9 +9,20 @@ from mspctl import hostkeys
 from mspctl.assets import merge
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
-from mspctl.discovery import DEFAULT_PORTS, MODBUS_PORT, ScanRequest, SnmpLogin, plan, scan
+from mspctl.discovery import MODBUS_PORT, PROFILES, ScanRequest, SnmpLogin, plan, scan
 from mspctl.errors import BadInput, Interrupted
-from mspctl.records import Ambiguous, Asset, ClientFile, Site, SnmpUser
+from mspctl.records import (
+    Ambiguous,
+    Asset,
+    ClientFile,
+    Network,
+    ProfileName,
+    ScanEnded,
+    ScanRecord,
+    ScanStarted,
+    Site,
+    SnmpUser,
+)
 from mspctl.workspace import Client
 
 
@@ -20,21 +31,38 @@ from mspctl.workspace import Client
     "--network", "-n", "only", multiple=True, metavar="NAME", help="Only this network of the client."
 )
 @click.option(
+    "--profile",
+    type=click.Choice(tuple(PROFILES)),
+    help="How much is asked; standard unless said. Only full connects to controllers of machines.",
+)
+@click.option("--resume", is_flag=True, help="Finish the last scan, which was killed or interrupted.")
+@click.option(
     "--dry-run", is_flag=True, help="Say what would be sent, and about how long it takes; send nothing."
 )
 @json_option
 @client_argument
-def discover(client: Client, only: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def discover(
+    client: Client,
+    only: tuple[str, ...],
+    profile: ProfileName | None,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Find what is on the client's networks; reads only, and only where the client allowed it.
 
     Every answer is on disk as it comes, so Ctrl-C keeps what was found.
 
     \b
         mspctl discover acme
-        mspctl discover acme --network office --dry-run
+        mspctl discover acme --network office --profile full --dry-run
+        mspctl discover acme --resume
     """
+    if resume and (only or profile):
+        raise BadInput("--resume: a scan goes on with the networks and the profile it began with")
     if dry_run:
-        estimate = plan(_request(client, client.file(), only, "dry-run"))
+        log = _unfinished(client) if resume else ()
+        estimate = plan(_request(client, client.file(), only, profile or "standard", "dry-run", log))
         answer(
             estimate,
             table(
@@ -49,19 +77,22 @@ def discover(client: Client, only: tuple[str, ...], dry_run: bool, as_json: bool
         )
         return
     with client.lock(f"mspctl discover {client.name}"):
-        result = observe(client, only)
+        result = observe(client, only, profile or "standard", resume=resume)
     answer(result, asset_table(result), as_json)
 
 
-def observe(client: Client, only: tuple[str, ...] = ()) -> tuple[Asset | Ambiguous, ...]:
+def observe(
+    client: Client, only: tuple[str, ...] = (), profile: ProfileName = "standard", *, resume: bool = False
+) -> tuple[Asset | Ambiguous, ...]:
     """Scan, and bring the assets up to date with what was seen; one commit. Needs the client's lock."""
     file = client.file()
-    name = client.fresh_id("observations", datetime.now(UTC))
-    request = _request(client, file, only, name)
+    log = _unfinished(client) if resume else ()
+    name = log[0].scan if log else client.fresh_id("observations", datetime.now(UTC))
+    request = _request(client, file, only, profile, name, log)
     stopped: Interrupted | None = None
     with client.log("observations", name) as append, progress("discover") as report:
         try:
-            scan(request, record=append, progress=report)
+            scan(request, record=append, progress=report, log=log)
         except Interrupted as error:
             stopped = error
     before = {asset.id: asset for asset in client.assets() if isinstance(asset, Asset)}
@@ -106,25 +137,71 @@ def asset_table(found: Iterable[Asset | Ambiguous]) -> str:
     )
 
 
-def _request(client: Client, file: ClientFile, only: tuple[str, ...], name: str) -> ScanRequest:
-    """Return what may be scanned, and nothing but that. Raise BadInput for a network that is not there."""
-    networks = [(site, network) for site in file.sites for network in site.networks]
-    known = [network.name for _, network in networks]
-    if unknown := sorted(set(only) - set(known)):
-        raise BadInput(f"{client.shown('client.yml')}: no network '{unknown[0]}'; known: {', '.join(known)}")
-    chosen = [(site, network) for site, network in networks if not only or network.name in only]
-    controllers = (MODBUS_PORT,) if file.discovery.industrial else ()
+def _request(
+    client: Client,
+    file: ClientFile,
+    only: tuple[str, ...],
+    profile: ProfileName,
+    name: str,
+    log: Sequence[ScanRecord] = (),
+) -> ScanRequest:
+    """Return what may be scanned, and nothing but that; what is left of `log` where a scan goes on.
+
+    Raise BadInput for a network that is not there.
+    """
+    started = next((record for record in log if isinstance(record, ScanStarted)), None)
+    chosen = _resumed(client, file, started) if started else _chosen(client, file, only)
+    asked = PROFILES[started.profile if started else profile]
+    industrial = asked.industrial or file.discovery.industrial
+    controllers = (MODBUS_PORT,) if industrial else ()
+    ports = started.ports if started else (*asked.ports, *file.discovery.extra_ports, *controllers)
+    spans = (span for _, network in chosen for span in network.exclude)
     return ScanRequest(
         scan=name,
         networks=tuple(network.cidr for _, network in chosen),
-        exclude=tuple(span for _, network in chosen for span in network.exclude),
-        ports=tuple(sorted({*DEFAULT_PORTS, *file.discovery.extra_ports, *controllers})),
-        industrial=file.discovery.industrial,
+        exclude=(*spans, *(started.excluded if started else ())),
+        ports=tuple(sorted({*ports})),
+        profile=started.profile if started else profile,
+        udp=asked.udp,
+        industrial=industrial,
         snmp_communities=tuple(client.vault().get(name) for name in file.discovery.snmp.communities),
         snmp_users=tuple(_login(client, user) for user in file.discovery.snmp.users),
         dns={network.cidr: _servers(site) for site, network in chosen},
         packets_per_second=file.discovery.packets_per_second,
     )
+
+
+def _chosen(client: Client, file: ClientFile, only: tuple[str, ...]) -> list[tuple[Site, Network]]:
+    """Return the networks that are asked for, with their sites. Raise BadInput for one that is not there."""
+    networks = [(site, network) for site in file.sites for network in site.networks]
+    known = [network.name for _, network in networks]
+    if unknown := sorted(set(only) - set(known)):
+        raise BadInput(f"{client.shown('client.yml')}: no network '{unknown[0]}'; known: {', '.join(known)}")
+    return [(site, network) for site, network in networks if not only or network.name in only]
+
+
+def _resumed(client: Client, file: ClientFile, started: ScanStarted) -> list[tuple[Site, Network]]:
+    """Return the networks of a scan that goes on. Raise BadInput for one the client no longer lists."""
+    listed = {network.cidr: (site, network) for site in file.sites for network in site.networks}
+    if gone := sorted(set(started.networks) - set(listed)):
+        raise BadInput(
+            f"{client.shown('client.yml')}: no network {gone[0]} any more, which scan {started.scan} began"
+            " with; scan anew without --resume"
+        )
+    return [listed[cidr] for cidr in started.networks]
+
+
+def _unfinished(client: Client) -> tuple[ScanRecord, ...]:
+    """Return the log of the last scan. Raise BadInput where that is complete, or there is none."""
+    log: list[ScanRecord] = []
+    for record in client.scans():
+        if log and record.scan != log[0].scan:
+            log.clear()
+        log.append(record)
+    ends = [record for record in log if isinstance(record, ScanEnded)]
+    if not log or (ends and not ends[-1].interrupted):
+        raise BadInput(f"{client.name}: no scan to finish; `mspctl discover {client.name}` begins one")
+    return tuple(log)
 
 
 def _login(client: Client, user: SnmpUser) -> SnmpLogin:

@@ -5,8 +5,17 @@ One event loop over raw sockets finds what is alive (sweep), then each found mac
 """
 
 from mspctl.discovery.plan import ScanPlan, plan
-from mspctl.discovery.profiles import DEFAULT_PORTS, MODBUS_PORT
+from mspctl.discovery.profiles import DEFAULT_PORTS, MODBUS_PORT, PROFILES
 from mspctl.discovery.request import ScanRequest, SnmpLogin
 from mspctl.discovery.scan import scan
 
-__all__ = ["DEFAULT_PORTS", "MODBUS_PORT", "ScanPlan", "ScanRequest", "SnmpLogin", "plan", "scan"]
+__all__ = [
+    "DEFAULT_PORTS",
+    "MODBUS_PORT",
+    "PROFILES",
+    "ScanPlan",
+    "ScanRequest",
+    "SnmpLogin",
+    "plan",
+    "scan",
+]

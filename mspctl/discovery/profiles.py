@@ -1,8 +1,8 @@
 """How much a scan asks: three profiles, each holding all that the one before it holds."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-ProfileName = Literal["quick", "standard", "full"]
+from mspctl.records import ProfileName
 
 FIRST_CONTACT_PORTS = (22, 80, 135, 443, 445, 3389)
 """Where a machine beyond a router is knocked at first: nearly all answer at one, if only to refuse."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from mspctl.discovery.profiles import DEFAULT_PORTS
-from mspctl.records import AuthenticationProtocol, PrivacyProtocol, Record
+from mspctl.records import AuthenticationProtocol, PrivacyProtocol, ProfileName, Record
 
 
 class SnmpLogin(Record, frozen=True, kw_only=True):
@@ -34,6 +34,7 @@ class ScanRequest(Record, frozen=True, kw_only=True):
     networks: tuple[str, ...]  # CIDR; nothing else is ever sent to, but for `dns`
     exclude: tuple[str, ...] = ()  # addresses and networks that are not touched
     ports: tuple[int, ...] = DEFAULT_PORTS
+    profile: ProfileName = "standard"  # noted in the log, so that the scan can be resumed as it was
     udp: frozenset[str] | None = None  # the probes over UDP that are put to machines; None: all
     industrial: bool = False  # whether controllers of machines and buildings are asked for their names
     snmp_communities: tuple[str, ...] = ()

@@ -53,6 +53,7 @@ def scan(
                 networks=request.networks,
                 ports=request.ports,
                 excluded=request.exclude,
+                profile=request.profile,
             )
         )
     try:

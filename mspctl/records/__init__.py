@@ -20,7 +20,14 @@ from mspctl.records.client import (
     SnmpUser,
 )
 from mspctl.records.evidence import ConsoleAnswer, Coverage, CoverageState, Proof
-from mspctl.records.observation import Observation, ScanEnded, ScanReached, ScanRecord, ScanStarted
+from mspctl.records.observation import (
+    Observation,
+    ProfileName,
+    ScanEnded,
+    ScanReached,
+    ScanRecord,
+    ScanStarted,
+)
 from mspctl.records.provider import Provider
 from mspctl.records.run import (
     HostOutcome,
@@ -58,6 +65,7 @@ __all__ = [
     "Override",
     "OverridesFile",
     "PrivacyProtocol",
+    "ProfileName",
     "Proof",
     "Provider",
     "Record",

@@ -1,10 +1,14 @@
 """What a scan saw: observations/<scan>.jsonl, append-only."""
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import field
 
 from mspctl.records.base import Json, Record
+
+ProfileName = Literal["quick", "standard", "full"]
+"""How much a scan asks."""
 
 
 class ScanStarted(Record, frozen=True, kw_only=True, tag="scan", tag_field="record"):
@@ -15,6 +19,7 @@ class ScanStarted(Record, frozen=True, kw_only=True, tag="scan", tag_field="reco
     networks: tuple[str, ...]  # CIDR
     ports: tuple[int, ...]
     excluded: tuple[str, ...] = ()  # addresses or networks that were not touched
+    profile: ProfileName = "standard"
 
 
 class Observation(Record, frozen=True, kw_only=True, tag="seen", tag_field="record"):

@@ -27,13 +27,12 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mspctl.discovery import ScanRequest
 from mspctl.discovery.probes import arp, http, ping, snmp, ssh, tls
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.probes.reading import unverified_context
 from mspctl.discovery.probes.snmp_agent import decode
-from mspctl.discovery.services import questions
-from mspctl.discovery.sweep import Host
+from mspctl.discovery.profiles import NEVER_TALKED_TO
+from mspctl.discovery.services import of_port
 from mspctl.facts.snmp import BINARY, OBJECTS
 
 HOST = "127.0.0.9"
@@ -297,16 +296,10 @@ def test_a_dead_name_server_is_asked_a_few_times_only() -> None:
     assert len(set(asked)) == 3
 
 
-def test_a_print_queue_is_asked_nothing() -> None:
-    host = Host("127.0.0.9", 0.1)
-    host.open = {22, 80, 443, 515, 631, 9100}
-    request = ScanRequest(scan="test", networks=("127.0.0.0/29",), snmp_communities=("public",))
-    asked = list(questions(host, request, Names({"127.0.0.0/8": ("127.0.0.1",)}, 0.1)))
-    for _, _, coming in asked:
-        coming.close()  # type: ignore[attr-defined]  # coroutines, never started
-    assert {(probe, port) for probe, port, _ in asked} == {
-        *(("ptr", None), ("snmp", None), ("ssh", 22), ("http", 80), ("http", 443), ("tls", 443)),
-    }
+def test_print_queues_and_controllers_are_asked_nothing() -> None:
+    assert not [question for port in NEVER_TALKED_TO for question in of_port("127.0.0.9", port, 0.1)]
+    asked = {(probe, port) for each in (22, 80, 443) for probe, port, _ in of_port("127.0.0.9", each, 0.1)}
+    assert asked == {("ssh", 22), ("http", 80), ("http", 443), ("tls", 443)}
 
 
 @given(st.binary(max_size=400))
