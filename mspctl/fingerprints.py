@@ -82,6 +82,7 @@ class Fingerprints(Record, frozen=True, kw_only=True):
     tables: tuple[Table, ...] = ()
     trees: tuple[Tree, ...] = ()
     aliases: dict[str, dict[str, Pattern]] = field(default_factory=dict)  # field: its one name: spellings
+    broader: dict[str, tuple[str, ...]] = field(default_factory=dict)  # kind: kinds it contradicts in nothing
     services: dict[int, str] = field(default_factory=dict)  # TCP port: what listens there as a rule
 
 
@@ -118,6 +119,7 @@ def joined(parts: Iterable[Fingerprints]) -> Fingerprints:
         rules=tuple(rule for part in every for rule in part.rules),
         tables=tuple(table for part in every for table in part.tables),
         trees=tuple(tree for part in every for tree in part.trees),
+        broader={name: kinds for part in every for name, kinds in part.broader.items()},
         services={port: name for part in every for port, name in part.services.items()},
         aliases={name: spellings for part in every for name, spellings in part.aliases.items()},
     )

@@ -68,6 +68,8 @@ def identify(
             claim._replace(value=_one_name(rules, field, claim.value))
             for claim in _claims(rules, field, seen, profile)
         ]
+        if field in ("role", "kind"):
+            claims = _narrowed(claims, rules)
         if value := _fused(claims, _WEIGHTS.get(field, _CONTRADICTION)):
             profile[field] = value
     if "role" not in profile and "kind" in profile and profile["kind"].value not in _GENERAL:
@@ -170,6 +172,12 @@ def _one_name(rules: Fingerprints, field: str, value: str) -> str:
         if _compiled(pattern).fullmatch(value):
             return name
     return value
+
+
+def _narrowed(claims: list[Claim], rules: Fingerprints) -> list[Claim]:
+    """Return claims without those that another one only says more exactly; a fallback never does."""
+    said = {claim.value for claim in claims if not claim.fallback} or {claim.value for claim in claims}
+    return [claim for claim in claims if said.isdisjoint(rules.broader.get(claim.value, ()))]
 
 
 def _fused(claims: list[Claim], contradiction: float) -> Value | None:
