@@ -22,8 +22,13 @@ own_track() {
 }
 
 # What needs apt is installed before the tracks part, as apt serves one at a time.
-if ! command -v snmpd >/dev/null && [ ! -x /usr/sbin/snmpd ]; then # a real agent for the SNMP probe
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends snmpd >/dev/null
+mapfile -t peers < <(grep -v '^#' tests/discovery/packages.txt) # real servers for the probes
+if ! dpkg -s "${peers[@]}" >/dev/null 2>&1; then
+  # None of them is to serve on this machine: the tests start them where nobody else is.
+  quiet=/usr/sbin/policy-rc.d
+  if [ -e $quiet ]; then quiet=""; else printf '#!/bin/sh\nexit 101\n' >$quiet && chmod +x $quiet; fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${peers[@]}" >/dev/null
+  [ -z "$quiet" ] || rm "$quiet"
 fi
 if ! .venv/bin/python -m tests.lab prepare; then
   echo "lab: cannot be prepared here" >&2
