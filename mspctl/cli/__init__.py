@@ -21,6 +21,7 @@ from mspctl.cli.rollout import rollout
 from mspctl.cli.schema import schema
 from mspctl.cli.secret import secret
 from mspctl.cli.status import status
+from mspctl.cli.topology import topology
 from mspctl.cli.verify import verify
 from mspctl.errors import ExitCode, MspctlError
 from mspctl.events import plain
@@ -32,6 +33,7 @@ _DATA_FLOW = (
     doctor,
     discover,
     assets,
+    topology,
     inventory,
     rollout,
     verify,

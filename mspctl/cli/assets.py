@@ -4,6 +4,8 @@ from typing import Any, get_args
 
 import click
 
+from mspctl import assets as merging
+from mspctl.changes import changes, scans, until
 from mspctl.cli.discover import asset_table, update
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
@@ -11,7 +13,7 @@ from mspctl.errors import BadInput
 from mspctl.events import plain
 from mspctl.handwritten import nearest
 from mspctl.inventory import names_of
-from mspctl.records import Ambiguous, Asset
+from mspctl.records import Ambiguous, Asset, Change
 from mspctl.records.client import Kind
 from mspctl.workspace import Client
 
@@ -47,27 +49,74 @@ def show(client: Client, asset: str, as_json: bool) -> None:
 
     \b
         mspctl assets show acme web
+        mspctl assets explain acme web      # the same
     """
     found = find(client, asset)
-    rows = [
+    known = [
+        (
+            key,
+            value.value,
+            f"{value.confidence:.2f}",
+            value.rule,
+            value.probe,
+            f"{value.since:%Y-%m-%d}",
+            value.evidence,
+        )
+        for key, value in sorted(found.profile.items())
+    ]
+    rest = [
+        *(("address", address, "") for address in found.addresses),
         *(
-            (key, value.value, f"{value.confidence:.2f}", value.probe, value.evidence)
-            for key, value in sorted(found.profile.items())
-        ),
-        *(("address", address, "", "", "") for address in found.addresses),
-        *(
-            ("service", f"{service.port}/{service.protocol} {service.name}", "", "", service.product)
+            ("service", f"{service.port}/{service.protocol} {service.name}", service.product)
             for service in found.services
         ),
-        *(("identity", f"{mark.kind} {mark.value}", "", "", "") for mark in found.identities),
-        *(("merged", reason, "", "", "") for reason in found.merged_because),
+        *(("identity", f"{mark.kind} {mark.value}", "") for mark in found.identities),
+        *(("merged", reason, "") for reason in found.merged_because),
     ]
-    heading = plain(f"{found.name} ({found.id})", 200)
-    answer(
-        found,
-        f"{heading}\n{table(('what', 'value', 'sure', 'seen by', 'evidence'), rows)}",
-        as_json,
+    parts = (
+        plain(f"{found.name} ({found.id})", 200),
+        table(("what", "value", "sure", "rule", "probe", "since", "evidence"), known),
+        table(("what", "value", "it says"), rest),
     )
+    answer(found, "\n\n".join(parts), as_json)
+
+
+assets.add_command(show, "explain")
+
+
+@assets.command()
+@json_option
+@client_argument
+@click.argument("scan1", required=False)
+@click.argument("scan2", required=False)
+def diff(client: Client, scan1: str | None, scan2: str | None, as_json: bool) -> None:
+    """Show what is new, gone, moved and changed between two scans: the last two unless named.
+
+    One name compares that scan with the last.
+
+    \b
+        mspctl assets diff acme
+        mspctl assets diff acme 20261121T093000Z 20261122T093000Z
+    """
+    found = differences(client, scan1, scan2)
+    rows = [(each.kind.value, each.name, each.what, each.before, each.now) for each in found]
+    answer(found, table(("", "asset", "what", "before", "now"), rows), as_json)
+
+
+def differences(client: Client, scan1: str | None = None, scan2: str | None = None) -> tuple[Change, ...]:
+    """Return what changed from one scan to another. Raise BadInput for a scan that is not there."""
+    log = tuple(client.scans())
+    known = scans(log)
+    now = scan2 or next(iter(known[-1:]), "")
+    earlier = [scan for scan in known if scan < now]
+    before = scan1 or next(iter(earlier[-1:]), "")
+    for scan in (before, now):
+        if scan not in known:
+            few = "" if len(known) > 1 else f"; it needs two: `mspctl discover {client.name}`"
+            raise BadInput(f"{client.name}: no scan '{scan}'; there are: {', '.join(known) or 'none'}{few}")
+    file, overrides = client.file(), client.overrides()
+    old, new = (merging.merge(until(log, scan), file, overrides) for scan in (before, now))
+    return changes(*([each for each in side if isinstance(each, Asset)] for side in (old, new)))
 
 
 @assets.command("set")

@@ -2,6 +2,7 @@
 
 from mspctl.records.asset import Ambiguous, Asset, Identity, IdentityKind, Service, Value
 from mspctl.records.base import Json, Record
+from mspctl.records.change import Change, ChangeKind
 from mspctl.records.client import (
     AuthenticationProtocol,
     Authorisation,
@@ -38,6 +39,7 @@ from mspctl.records.run import (
     TaskResult,
     WaveStarted,
 )
+from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
 from mspctl.records.workspace import Console, Rollout, WorkspaceFile
 
 __all__ = [
@@ -45,6 +47,8 @@ __all__ = [
     "Asset",
     "AuthenticationProtocol",
     "Authorisation",
+    "Change",
+    "ChangeKind",
     "ClientFile",
     "Connection",
     "Console",
@@ -53,13 +57,19 @@ __all__ = [
     "Coverage",
     "CoverageState",
     "Discovery",
+    "End",
     "Exclusion",
     "HostOutcome",
     "HostStatus",
+    "How",
     "Identity",
     "IdentityKind",
     "Json",
+    "Layer",
+    "Link",
     "Network",
+    "Node",
+    "NodeKind",
     "Observation",
     "OptIn",
     "Override",
@@ -82,6 +92,7 @@ __all__ = [
     "SnmpAccess",
     "SnmpUser",
     "TaskResult",
+    "Topology",
     "Value",
     "WaveStarted",
     "WorkspaceFile",
