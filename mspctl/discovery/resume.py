@@ -17,6 +17,7 @@ class Earlier:
         self.routes: set[str] = set()  # networks whose gateway is told already
         self._reached = -1
         ports: dict[str, dict[int, bool]] = {}
+        macs: dict[str, set[str]] = {}
         probes: dict[str, set[tuple[str, int | None]]] = {}
         for record in log:
             if record.scan != scan:
@@ -29,10 +30,12 @@ class Earlier:
                 self.routes.add(str(record.raw.get("network")))
             elif isinstance(record, Observation) and record.probe not in HEARSAY:
                 probes.setdefault(record.address, set()).add((record.probe, record.port))
+                if record.probe == "arp":
+                    macs.setdefault(record.address, set()).add(str(record.raw.get("mac")))
                 if record.probe == "tcp" and record.port:
                     ports.setdefault(record.address, {})[record.port] = record.raw.get("state") == "open"
         self.known = {
-            address: Known(ports.get(address, {}), frozenset(answered))
+            address: Known(ports.get(address, {}), frozenset(macs.get(address, ())), frozenset(answered))
             for address, answered in probes.items()
         }
 

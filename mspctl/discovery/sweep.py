@@ -309,6 +309,7 @@ class Sweep:
     def _resume(self, target: Target, known: Known) -> None:
         """Go on with an address that has answered before: what it said is not asked again."""
         target.settled.update(known.ports)
+        target.macs.update(known.macs)
         target.is_pinged = ("ping", None) in known.probes
         self._alive(target, 0.0)
         for port, is_open in known.ports.items():

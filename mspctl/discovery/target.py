@@ -25,6 +25,7 @@ class Known(NamedTuple):
     """What the log of a scan that is resumed says of one address."""
 
     ports: Mapping[int, bool] = {}  # port: whether it is open
+    macs: frozenset[str] = frozenset()
     probes: frozenset[tuple[str, int | None]] = frozenset()  # what was answered, and at which port
 
 

@@ -52,7 +52,8 @@ class Segment:
         return subprocess.run(["ip", "netns", "exec", namespace, *argv], text=True, cwd=ROOT, **options)
 
     def start(self, namespace: str, argv: list[str], **options: Any) -> subprocess.Popen[str]:
-        """Start a program in a namespace."""
+        """Start a program in a namespace, without input."""
+        options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(["ip", "netns", "exec", namespace, *argv], text=True, cwd=ROOT, **options)
 
     @contextmanager
@@ -69,12 +70,13 @@ class Segment:
             if process.stdout:
                 process.stdout.close()
 
-    def scan(self, request: ScanRequest, *, files: int = 0, user: int = 0) -> "Log":
-        """Scan from the scanner's side, if need be with few files or as another user."""
+    def scan(self, request: ScanRequest, *, files: int = 0, user: int = 0, log: str = "") -> "Log":
+        """Scan from the scanner's side, if need be with few files, as another user, or going on."""
         done = self.run(
             self.scanner,
             scan_argv(request, files=files, user=user),
             stdout=subprocess.PIPE,
+            input=log,
             check=True,
             timeout=120,
         )
