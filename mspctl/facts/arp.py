@@ -1,5 +1,6 @@
 """The hardware address an on-link machine answers with. Raw: {"mac": "00:11:22:aa:bb:cc"}."""
 
+from mspctl.facts.oui import maker
 from mspctl.facts.text import Facts, Raw, given, mac_address
 
 _ROUTER_PROTOCOLS = (
@@ -12,9 +13,10 @@ _ROUTER_PROTOCOLS = (
 
 
 def parse(raw: Raw) -> Facts:
-    """Return arp.mac, and arp.universal_mac where the address is its maker's and one device's own."""
+    """Return arp.mac; arp.universal_mac and arp.maker where the address is its maker's and one device's own."""
     mac = mac_address(raw.get("mac"))
-    return given({"arp.mac": mac, "arp.universal_mac": mac if mac and is_universal(mac) else ""})
+    own = mac if mac and is_universal(mac) else ""
+    return given({"arp.mac": mac, "arp.universal_mac": own, "arp.maker": maker(own) if own else ""})
 
 
 def is_universal(mac: str) -> bool:
