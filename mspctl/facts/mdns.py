@@ -10,8 +10,8 @@ from mspctl.facts.dns_message import DOT, PTR, SRV, TXT, Record, question, recor
 from mspctl.facts.text import Facts, Raw, given, host_name, line, mac_address
 from mspctl.facts.wire import text, unhex
 
-PACKET_BYTES = 9_000
-PACKETS = 24
+PACKET_BYTES = 4_096
+PACKETS = 16
 _SERVICES = "_services._dns-sd._udp.local"
 _TELLING = ("_ipp", "_printer", "_airplay", "_googlecast")  # asked for at once: not all list their services
 _UNICAST_PLEASE = 0x8001  # class IN, and the bit that asks for an answer to us alone: RFC 6762, section 5.4

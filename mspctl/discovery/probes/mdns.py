@@ -4,7 +4,8 @@ https://www.rfc-editor.org/rfc/rfc6762#section-5.5
 """
 
 from mspctl.discovery.datagrams import Datagrams
-from mspctl.facts.mdns import PACKETS, first_questions, next_questions
+from mspctl.facts.dns_message import is_response
+from mspctl.facts.mdns import PACKET_BYTES, PACKETS, first_questions, next_questions
 from mspctl.records import Json
 
 PORT = 5353
@@ -21,4 +22,5 @@ async def collect(post: Datagrams, address: str, port: int = PORT) -> dict[str, 
         packets += heard
         if not heard or not (asked := next_questions(packets)):
             break
-    return {"packets": [packet.hex() for packet in packets[:PACKETS]]} if packets else None
+    answers: list[Json] = [packet[:PACKET_BYTES].hex() for packet in packets if is_response(packet)]
+    return {"packets": answers[:PACKETS]} if answers else None
