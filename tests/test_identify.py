@@ -105,6 +105,40 @@ def test_printers_and_power_supplies_say_what_they_are() -> None:
     assert part({"ports": [631], "banner": DEBIAN}, "kind", holds="workstation") == ("workstation",)
 
 
+@pytest.mark.parametrize(
+    ("number", "description", "expected"),
+    [
+        ("9.6.1.95", "SG350-10 10-Port Gigabit Managed Switch", ("switch", "switch", "Cisco", "SG350-10")),
+        ("318.1.3.27", "", ("ups", "ups", "APC", "")),
+        ("318.1.3.4.5", "", ("pdu", "pdu", "APC", "")),
+        ("14988.1", "RouterOS RB4011iGS+", ("router", "router", "MikroTik", "RB4011iGS+")),
+        ("6574.1", "", ("nas", "nas", "Synology", "")),
+        ("32473.9", "Brookvale laser printer", ("printer", "printer", "", "")),
+        ("32473.9", "", ("", "", "", "")),
+        ("311.1.1.3.1.3", "Hardware: x - Software: Windows Version 6.3 (Build 20348 Multiprocessor Free)",
+         ("server", "directory-server", "Microsoft", "")),
+        ("311.1.1.3.1.1", "Hardware: x - Software: Windows Version 6.3 (Build 22631 Multiprocessor Free)",
+         ("workstation", "", "Microsoft", "")),
+    ],
+)  # fmt: skip
+def test_a_number_in_a_makers_tree_and_a_description_tell_what_a_device_is(
+    number: str, description: str, expected: tuple[str, ...]
+) -> None:
+    said = {OBJECT: f"1.3.6.1.4.1.{number}", DESCRIPTION: description}
+    assert part({"snmp": said}, "kind", "role", "vendor", "model") == expected
+
+
+def test_a_kind_that_says_less_contradicts_none_that_says_more() -> None:
+    switch = {OBJECT: "1.3.6.1.4.1.171.10.1", DESCRIPTION: "managed switch"}
+    alone = identify(seen({"snmp": {OBJECT: "1.3.6.1.4.1.32473.1", DESCRIPTION: "managed switch"}}))["kind"]
+    assert identify(seen({"snmp": switch}))["kind"].confidence == alone.confidence
+
+
+def test_the_maker_of_a_card_is_a_modest_word_on_the_maker_of_a_device() -> None:
+    value = identify(seen({"arp": "b8:27:eb:00:00:01"}))["vendor"]
+    assert value.value == "Raspberry Pi" and value.confidence < 0.6
+
+
 def test_probes_that_agree_are_surer_than_one_and_contradictions_leave_a_blank() -> None:
     kernel = "Linux web 6.1.0 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 x86_64"
     alone = identify(seen({"banner": "SSH-2.0-OpenSSH_9.2p1 Debian-2"}))["os"].confidence
@@ -181,6 +215,10 @@ def test_the_shipped_rules_are_sound() -> None:
         ("rules: [{id: x, sets: {os: a}, given: {kind: b}, confidence: 0.9}]", "before what it is given"),
         ("rules: [{id: x, sets: {os: a}, confidence: 0.9}]", "no condition"),
         ("rules: [{id: x, sets: {os: a}, confidence: 9, ports: [1]}]", "<= 1"),
+        (
+            "trees: [{id: x, fact: f, under: '1', confidence: {os: 0.9}, values: {'1': {kind: ups}}}]",
+            "no conf",
+        ),
         ("rules: {", "mine.yml"),
     ],
 )

@@ -111,12 +111,14 @@ class Agent:
             self._silences += 1
             return {}
         except SILENT:
-            self._silences = 0
-            if len(asked) == 1:
-                return {}
+            values = {}
+            is_refused = True
+        else:
+            is_refused = self._is_old and not values
+        self._silences = 0
+        if is_refused and len(asked) > 1:
             half = len(asked) // 2
             return await self._get(asked[:half], binary) | await self._get(asked[half:], binary)
-        self._silences = 0
         return {
             oid: decode(values[oid], is_binary=oid in binary) for oid in asked if values.get(oid) is not None
         }
