@@ -27,6 +27,7 @@ if ! dpkg -s "${peers[@]}" >/dev/null 2>&1; then
   # None of them is to serve on this machine: the tests start them where nobody else is.
   quiet=/usr/sbin/policy-rc.d
   if [ -e $quiet ]; then quiet=""; else printf '#!/bin/sh\nexit 101\n' >$quiet && chmod +x $quiet; fi
+  apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${peers[@]}" >/dev/null
   [ -z "$quiet" ] || rm "$quiet"
 fi
