@@ -1,6 +1,7 @@
-"""No server, whatever it sends, can hold, break or flood a probe; nothing raises in what reads the answers."""
+"""No server, whatever it sends, can hold, break or flood a probe; nothing raises in what reads answers."""
 
 import asyncio
+import hashlib
 import json
 import os
 import time
@@ -15,7 +16,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mspctl.discovery.datagrams import Datagrams, datagrams
-from mspctl.discovery.probes import banner, ipp, kerberos, ldap, modbus, mqtt, rdp, sip, smb, ssdp, web, winrm
+from mspctl.discovery.probes import (
+    banner,
+    http,
+    ipp,
+    kerberos,
+    ldap,
+    modbus,
+    mqtt,
+    rdp,
+    sip,
+    smb,
+    ssdp,
+    web,
+    winrm,
+)
 from mspctl.discovery.probes.reading import unverified_context
 from mspctl.discovery.scope import Scope
 from mspctl.discovery.services import BY_DATAGRAM
@@ -347,3 +362,20 @@ def test_nothing_that_comes_over_the_wire_breaks_a_reader(data: bytes) -> None:
     ntlm.challenge(data)
     web.decode(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + data, 512)
     banner_facts.text_of("telnet", data)
+
+
+def test_a_sites_icon_is_summed_and_a_page_in_its_place_is_not() -> None:
+    async def ask(icon: bytes) -> Any:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked = await reader.readline()
+            body = icon if b"favicon" in asked else b"<title>Printer</title>"
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            writer.close()
+
+        started = await asyncio.start_server(serve, HOST, 0)
+        async with started:
+            return await http.collect(HOST, started.sockets[0].getsockname()[1], SECONDS)
+
+    icon = b"\x89PNG" + bytes(range(200))
+    assert asyncio.run(ask(icon))["favicon"] == hashlib.md5(icon, usedforsecurity=False).hexdigest()
+    assert asyncio.run(ask(b"<title>Not here</title>")) == {"status": 200, "title": "Printer"}
