@@ -48,8 +48,8 @@ def _tags(node: Json) -> Iterator[str]:
         for each in node:
             yield from _tags(each)
     elif isinstance(node, dict):
-        named = node.get("tags", ())
-        yield from [named] if isinstance(named, str) else (str(tag) for tag in named or ())
+        named = node.get("tags")
+        yield from (str(tag) for tag in (named if isinstance(named, list) else [named] if named else []))
         for each in node.values():
             yield from _tags(each)
 
