@@ -13,7 +13,7 @@ _ROUTER_PROTOCOLS = (
 
 
 def parse(raw: Raw) -> Facts:
-    """Return arp.mac; arp.universal_mac and arp.maker where the address is its maker's and one device's own."""
+    """Return arp.mac; and arp.universal_mac and arp.maker where it is its maker's and one device's own."""
     mac = mac_address(raw.get("mac"))
     own = mac if mac and is_universal(mac) else ""
     return given({"arp.mac": mac, "arp.universal_mac": own, "arp.maker": maker(own) if own else ""})

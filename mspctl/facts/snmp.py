@@ -198,7 +198,7 @@ def _at(values: Mapping[str, Json], oid: str) -> str:
 def _of_chassis(entities: Json) -> Facts:
     """Return what the ENTITY-MIB says of the chassis, or of the first member of a stack."""
     rows = [row for row in entities if isinstance(row, dict)] if isinstance(entities, list) else []
-    chassis = [row for row in rows if row.get("class") in (CHASSIS, STACK)]
+    chassis = [row for row in rows if row.get("class") in (CHASSIS, STACK)] or rows
     ranked = sorted(chassis, key=lambda row: (row.get("class") != CHASSIS, not row.get("serial")))
     names = ("vendor", "model", "serial", "software", "firmware", "name", "description")
     return {

@@ -19,8 +19,8 @@ answer was not asked for or gave nothing. Every row is a flat object, keys witho
                  "vendor": …, "hardware": …, "firmware": …, "software": …}   chassis and stack members only
 
 `interface` is ifIndex throughout. `chassis` and `remote_port` are a MAC address where their type says so
-(chassis_type 4, remote_port_type 3), else text. A table that was cut short for its length, or because the
-device went silent or lied, is named in raw["cut"].
+(chassis_type 4, remote_port_type 3), `chassis` an IPv4 address for type 5, else text. A table that was cut
+short for its length, or because the device went silent or lied, is named in raw["cut"].
 """
 
 import re
@@ -103,7 +103,9 @@ def _lldp(index: Index, values: Row) -> Row | None:
     return {
         "port": index[1],
         "remote": index[2],
-        "chassis": _name_or_mac(values.get("chassis"), is_mac=chassis_type == 4),
+        "chassis": _network_address(values.get("chassis"))
+        if chassis_type == 5
+        else _name_or_mac(values.get("chassis"), is_mac=chassis_type == 4),
         "chassis_type": chassis_type,
         "remote_port": _name_or_mac(values.get("remote_port"), is_mac=port_type == 3),
         "remote_port_type": port_type,
@@ -249,6 +251,12 @@ def dotted(octets: Index) -> str:
 
 def _name_or_mac(value: Json, *, is_mac: bool) -> str:
     return (mac(value) if is_mac else "") or line(bytes_of(value).decode("utf-8", "replace"), _TEXT)
+
+
+def _network_address(value: Json) -> str:
+    """Return an address that stands after its family, 1 for IPv4; "" for what is none."""
+    octets = bytes_of(value)
+    return dotted(tuple(octets[1:])) if octets[:1] == b"\x01" else ""
 
 
 def _number(value: Json) -> int | None:

@@ -19,6 +19,7 @@ PORT = 161
 _TRIES = 2
 _MOST_SECONDS = 30.0  # for one device
 _MOST_ENTITIES = 1_024  # looked through for chassis
+_MOST_ROWS_WITHOUT_CHASSIS = 16
 _MOST_CHASSIS = 12  # of a stack
 _MANY_INTERFACES = 3  # a machine with as many may know neighbours
 
@@ -98,6 +99,9 @@ async def _entities(agent: Agent, raw: Raw) -> None:
     """Add the chassis and the members of a stack."""
     classes = await agent.walk(f"{ENTITY}.5", _MOST_ENTITIES)
     wanted = [index for index, kind in classes.rows.items() if kind in (CHASSIS, STACK) and len(index) == 1]
+    if not wanted:  # some agents put their one device under another class
+        models = await agent.walk(f"{ENTITY}.13", _MOST_ROWS_WITHOUT_CHASSIS)
+        wanted = [index for index, model in models.rows.items() if model and len(index) == 1][:1]
     rows: list[Json] = []
     for index in wanted[:_MOST_CHASSIS]:
         objects = {f"{oid}.{index[0]}": name for name, oid in ENTITY_COLUMNS.items()}
