@@ -45,8 +45,10 @@ class Directory:
         for kind in _KINDS:
             for tier in self._tiers:
                 for mark in sorted(marks):
-                    if mark[0] == kind and _tells(mark) and mark in tier:
-                        return tier[mark]
+                    if mark[0] == kind and _tells(mark):
+                        label = (kind, mark[1].split(".")[0] if kind == "name" else mark[1])
+                        if found := tier.get(mark) or tier.get(label):
+                            return found
         return ""
 
     def node(self, marks: Marks) -> str:

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from mspctl.events import plain
 from mspctl.records import (
     Ambiguous,
     Asset,
@@ -17,6 +14,7 @@ from mspctl.records import (
     RunRecord,
     RunStarted,
 )
+from mspctl.reports.environment import environment
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def page(view: View) -> str:
     run = [record for record in view.run if isinstance(record, RunStarted)]
     ended = [record for record in view.run if isinstance(record, RunEnded)]
     return str(
-        _environment()
+        environment()
         .get_template("client.html.j2")
         .render(
             view=view,
@@ -56,15 +54,3 @@ def page(view: View) -> str:
             outcomes=[record for record in view.run if isinstance(record, HostOutcome)],
         )
     )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mspctl", "data/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = lambda text, limit=200: plain(str(text), limit)
-    return environment
