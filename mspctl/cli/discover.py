@@ -128,7 +128,7 @@ def asset_table(found: Iterable[Asset | Ambiguous]) -> str:
                 " ".join(asset.addresses[:2]) + (" …" if len(asset.addresses) > 2 else ""),
                 asset.get("kind") or "?",
                 asset.get("role") or "?",
-                f"{asset.get('os')} {asset.get('os_version')}".strip() or "?",
+                asset.system() or "?",
                 asset.get("vendor") or "?",
                 " ".join(str(service.port) for service in asset.services),
             )

@@ -71,6 +71,17 @@ class Asset(Record, frozen=True, kw_only=True, tag="asset", tag_field="record"):
         found = self.profile.get(name)
         return found.value if found else ""
 
+    def system(self) -> str:
+        """Return its operating system with the version, or its firmware's, in words; "" where unknown."""
+        version = self.get("os_version")
+        return (
+            f"{self.get('os')} {version}".strip()
+            if self.get("os")
+            else f"firmware {version}"
+            if version
+            else ""
+        )
+
 
 class Ambiguous(Record, frozen=True, kw_only=True, tag="ambiguous", tag_field="record"):
     """Evidence that contradicts itself: told to the engineer, never guessed."""
