@@ -1,7 +1,6 @@
 """Builders of records and files that tests share; each takes only what its test is about."""
 
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from mspctl.records import (
 )
 from mspctl.vault import Password, Vault, no_password
 from mspctl.workspace import CLIENTS, SETTINGS, Client, Workspace
+from tests.workspace import git
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -154,18 +154,6 @@ def opened(root: Path, secrets: Mapping[str, str], client: str = "acme") -> Clie
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "secrets", "--allow-empty")
     return found
-
-
-def git(root: Path, *arguments: str) -> str:
-    """Return what git says in `root`, as somebody with a name."""
-    done = subprocess.run(
-        ["git", "-c", "user.name=Sam Field", "-c", "user.email=sam@northwind.example", *arguments],
-        cwd=root,
-        text=True,
-        capture_output=True,
-        check=True,
-    )
-    return done.stdout
 
 
 def messages(root: Path) -> list[str]:

@@ -29,6 +29,7 @@ from mspctl.workspace import Client
 from tests import rollouts, samples
 from tests.rollouts import folders, local_client, marker, times
 from tests.samples import PASSWORD, asset
+from tests.workspace import git
 
 KNOWN = {
     "psk": f"psk-{secrets.token_hex(16)}",
@@ -269,7 +270,7 @@ def test_ctrl_c_closes_the_record_and_a_resumed_run_finishes_it(tmp_path: Path) 
     assert not seen
     assert folders(stopped.pid) == []
     wait_for(lambda: not rollouts.processes(f"MSPCTL_PID={stopped.pid}"), 10)
-    assert samples.git(client.workspace.root, "status", "--short", "inventories") == ""
+    assert git(client.workspace.root, "status", "--short", "inventories") == ""
 
     refused = rollouts.mspctl(client, "rollout", "acme", "--apply", "--resume")
     assert "give them again: -e x_token=…" in refused.communicate(timeout=30)[1]
@@ -302,7 +303,7 @@ def test_kill_ends_ansible_too_and_leaves_nothing_secret(tmp_path: Path) -> None
     assert "Break: cannot use ******** here" in stdout
     for secret in (KNOWN["psk"], PASSWORD):
         assert secret not in stdout + stderr
-    log = samples.git(client.workspace.root, "log", "-p")
+    log = git(client.workspace.root, "log", "-p")
     assert KNOWN["psk"] not in log
     assert "left by an interrupted command: runs/" in log
     assert "acme: rollout: 1 of 1 hosts, nothing changed, 1 lost: bad" in log

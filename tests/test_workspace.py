@@ -17,7 +17,8 @@ from mspctl.records import Asset, HostStatus, Observation, RunRecord, ScanStarte
 from mspctl.vault import no_password
 from mspctl.workspace import Client, Workspace, encode
 from tests import samples
-from tests.samples import HOSTILE, NOW, asset, git, messages, outcome, started
+from tests.samples import HOSTILE, NOW, asset, messages, outcome, started
+from tests.workspace import git
 
 
 def program(client: Client, text: str) -> subprocess.Popen[str]:

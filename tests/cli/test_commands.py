@@ -20,6 +20,7 @@ from mspctl.records import Ambiguous, CoverageState, HostStatus, Observation, Sc
 from mspctl.workspace import Client, Workspace
 from tests import samples
 from tests.samples import NOW, PASSWORD, SECRET, WRITABLE, asset, coverage, messages, outcome, started
+from tests.workspace import git
 
 PROGRAM = Path(sys.executable).parent / "mspctl"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -159,7 +160,7 @@ def test_init_makes_a_workspace_that_git_and_editors_know(root: Path) -> None:
         "acme: client added: Acme Ltd, authorised by J. Doe, owner",
         "init: workspace of Northwind IT",
     ]
-    assert samples.git(root, "status", "--short") == ""
+    assert git(root, "status", "--short") == ""
     for name in ("mspctl.yml", "inventories/acme/client.yml", "inventories/acme/overrides.yml"):
         schema = re.match(r"# yaml-language-server: \$schema=(\S+)\n", (root / name).read_text())
         assert schema
@@ -211,7 +212,7 @@ def test_a_client_that_cannot_be_is_refused_and_nothing_is_written(
     done = add(name, *networks)
     assert done.exit_code == 3
     assert said in done.stderr
-    assert samples.git(root, "status", "--short", "--ignored").split() == ["!!", ".vault-password"]
+    assert git(root, "status", "--short", "--ignored").split() == ["!!", ".vault-password"]
     assert not (root / "inventories" / "new").exists()
 
 
@@ -271,7 +272,7 @@ def test_secrets_are_set_listed_and_checked(root: Path) -> None:
         "acme: secret spare set",
         "acme: secret psk set",
     ]
-    assert SECRET not in samples.git(root, "log", "-p")
+    assert SECRET not in git(root, "log", "-p")
 
 
 def test_a_vault_has_one_writer_at_a_time(root: Path) -> None:
