@@ -6,8 +6,9 @@ vault work. A host that is not understood is `unclassified` and belongs to no se
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -24,7 +25,6 @@ from mspctl.records import (
     Override,
     OverridesFile,
     Record,
-    Site,
     WorkspaceFile,
 )
 from mspctl.references import variable
@@ -82,20 +82,22 @@ def build(
     """
     present = sorted((asset for asset in assets if not asset.gone_since), key=lambda asset: asset.name)
     services = chosen_services(client, settings)
-    _check_references(name, client, present, services)
+    groups = [_groups(asset) for asset in present]
+    _check_references(name, client, present, set().union(*groups), services)
     by_asset = {override.asset: override for override in overrides.assets}
-    sites = {site.name: site for site in client.sites}
+    nobody = _connection(client.connection)
+    logins = {site.name: _connection(_merge(client.connection, site.connection)) for site in client.sites}
     return Inventory(
         hosts=tuple(
             _host(
                 asset,
-                client,
-                sites.get(asset.site),
+                base,
+                logins.get(asset.site, nobody),
                 by_asset.get(asset.id),
                 services,
                 _excluded(asset, client.exclusions, services, today),
             )
-            for asset in present
+            for asset, base in zip(present, groups, strict=True)
         ),
         group_variables={
             "all": {"mspctl_client": name, "ansible_ssh_common_args": _SSH},
@@ -156,21 +158,18 @@ def variables(host: Host) -> dict[str, Json]:
 
 def _host(
     asset: Asset,
-    client: ClientFile,
-    site: Site | None,
+    base: set[str],
+    login: Mapping[str, Json],
     override: Override | None,
     services: Mapping[str, OptIn],
     excluded: dict[str, str],
 ) -> Host:
-    base = _groups(asset)
     reason = _left_alone(asset, services, excluded)
     chosen = [
         service
         for service, choice in services.items()
         if not reason and service not in excluded and (not choice.groups or set(choice.groups) & set(base))
     ]
-    own = override.connection if override else Connection()
-    connection = _connection(_merge(client.connection, site.connection if site else Connection()))
     return Host(
         name=asset.name,
         groups=tuple(sorted({*base, "unclassified" if _unclassified(asset) else "classified", *chosen})),
@@ -179,10 +178,10 @@ def _host(
             "ansible_port": _ssh_port(asset),
             "mspctl_asset": asset.id,
             "mspctl_site": asset.site,
-            **({"ansible_connection": "ssh", **connection} if asset.get("os") in LINUX else {}),
+            **({"ansible_connection": "ssh", **login} if asset.get("os") in LINUX else {}),
         },
         discovered={key: value.value for key, value in sorted(asset.profile.items())},
-        overrides=_connection(own),
+        overrides=_connection(override.connection) if override else {},
         left_alone=reason,
         excluded=excluded,
     )
@@ -199,6 +198,7 @@ def _groups(asset: Asset) -> set[str]:
     return {group_name(name) for name in names if name} - RESERVED
 
 
+@lru_cache(maxsize=4096)
 def group_name(text: str) -> str:
     """Return `text` as a name Ansible takes for a group: letters, digits and underscores."""
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:64]
@@ -281,12 +281,12 @@ def _check_references(
     name: str,
     client: ClientFile,
     assets: list[Asset],
+    groups: Set[str],
     services: Mapping[str, OptIn],
 ) -> None:
     """Raise BadInput for every name in the hand-written files that means nothing."""
     where = f"inventories/{name}/client.yml"
-    groups = set().union(*(_groups(asset) for asset in assets))
-    called = {called for asset in assets for called in names_of(asset)}
+    called = {called for asset in assets for called in names_of(asset)} if client.exclusions else set()
     lines = []
     for service, choice in services.items():
         if service not in CAPABILITIES:
