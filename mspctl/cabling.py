@@ -234,10 +234,11 @@ def _unscanned(id_: str, mac: str, told: str) -> Node:
 
 def _unmanaged(here: End, names: Mapping[str, str], machines: int, unknown: int) -> Node:
     where = f"{names.get(here.node, here.node)} {here.port}"
+    strange = f", {unknown} of them unknown" if unknown else ""
     return Node(
         id=f"u-{here.node} {here.port}",
         kind=NodeKind.UNMANAGED,
         name=f"unmanaged switch at {where}",
-        detail=f"{machines} machines behind {where}, {unknown} of them unknown, no neighbour that speaks: "
+        detail=f"{machines} machines behind {where}{strange}, no neighbour that speaks: "
         "a switch nobody manages, an access point or a virtual host",
     )

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import click
 
 from mspctl import assets as merging
+from mspctl import topology as mapping
 from mspctl.changes import changes, scans, until
 from mspctl.cli.discover import asset_table, update
 from mspctl.cli.options import client_argument, json_option
@@ -15,6 +16,7 @@ from mspctl.handwritten import nearest
 from mspctl.inventory import names_of
 from mspctl.records import Ambiguous, Asset, Change
 from mspctl.records.client import Kind
+from mspctl.reports.exports import as_csv, as_drawio, as_netbox
 from mspctl.workspace import Client
 
 SETTABLE = ("name", "kind", "role", "vendor", "model", "os", "os_version", "serial", "location")
@@ -101,6 +103,32 @@ def diff(client: Client, scan1: str | None, scan2: str | None, as_json: bool) ->
     found = differences(client, scan1, scan2)
     rows = [(each.kind.value, each.name, each.what, each.before, each.now) for each in found]
     answer(found, table(("", "asset", "what", "before", "now"), rows), as_json)
+
+
+@assets.command()
+@client_argument
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("csv", "json", "netbox", "drawio")),
+    default="csv",
+    show_default=True,
+    help="csv: a spreadsheet; netbox: its import of devices; drawio: the network map.",
+)
+def export(client: Client, form: str) -> None:
+    """Print the assets for another program.
+
+    \b
+        mspctl assets export acme --format netbox > devices.csv
+    """
+    found = [each for each in client.assets() if isinstance(each, Asset)]
+    if form == "json":
+        answer(found, "", as_json=True)
+    elif form == "drawio":
+        drawn = mapping.topology(found, client.scans(), client.file())
+        click.echo(as_drawio(drawn, {asset.id: asset.get("kind") for asset in found}), nl=False)
+    else:
+        click.echo(as_netbox(found) if form == "netbox" else as_csv(found), nl=False)
 
 
 def differences(client: Client, scan1: str | None = None, scan2: str | None = None) -> tuple[Change, ...]:

@@ -27,7 +27,9 @@ from mspctl.reports.environment import environment
 from mspctl.reports.layout import TILE_HEIGHT, TILE_WIDTH, TITLE, picture
 
 _FAMILIES = {
-    "infrastructure": ("router", "switch", "firewall", "load-balancer", "modem", "network-device"),
+    "router": ("router", "load-balancer", "modem"),
+    "switch": ("switch", "network-device"),
+    "firewall": ("firewall",),
     "wireless": ("access-point", "wireless-controller", "radio-link"),
     "server": ("server", "virtual-machine", "management-card", "appliance", "console-server", "time-server"),
     "storage": ("nas",),
