@@ -30,7 +30,7 @@ from mspctl.records import (
 from mspctl.references import variable
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
-AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what an agent is installed on
+AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
 CAPABILITIES = ("monitoring", "antivirus")
 RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
 """Groups with a meaning: a host gets into one by being chosen, never by what it is called."""
