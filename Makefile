@@ -9,7 +9,7 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab check lab lab-down lab-purge lock clean
+.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab check bench lab lab-down lab-purge lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ check: setup ## lint, types, architecture, Ansible's production profile
 	@$(BIN)/lint-imports --config .config/importlinter.ini
 	@$(BIN)/ansible-lint -c .config/ansible-lint.yml
 	@$(BIN)/yamllint -c .config/yamllint.yml .
+
+bench: setup ## measure discovery and inventories beside their peers (root; nmap if it is there)
+	@$(BIN)/python -m benchmarks
 
 lab: setup ## bring the lab client up
 	@$(BIN)/python -m tests.lab up

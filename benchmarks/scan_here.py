@@ -5,14 +5,18 @@ With `ports` as second argument the sweep runs alone, which is what a port scann
 
 import asyncio
 import resource
+import socket
 import sys
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from time import monotonic
 
 import msgspec
 
 from mspctl.discovery import ScanRequest, scan
 from mspctl.discovery.limits import files_free, more_files
+from mspctl.discovery.probes import tcp
 from mspctl.discovery.routes import Routes
 from mspctl.discovery.scope import scope_of
 from mspctl.discovery.sweep import MOST_CONNECTIONS, Sweep
@@ -21,7 +25,7 @@ from mspctl.records import Json, ScanRecord
 
 
 class Ports:
-    """Counts nothing, asks nothing: prints open ports."""
+    """Asks nothing: prints open ports."""
 
     is_crowded = False
 
@@ -38,6 +42,18 @@ class Ports:
 
     def finished(self, target: Target) -> None:
         """Take the end of an address."""
+
+
+def count_connections() -> Iterator[int]:
+    """Count each connection that is begun; iterating tells how many there were."""
+    start, numbers = tcp.start, count()
+
+    def counted(address: str, port: int) -> tuple[socket.socket, tcp.Outcome]:
+        next(numbers)
+        return start(address, port)
+
+    tcp.start = counted
+    return numbers
 
 
 async def sweep(request: ScanRequest) -> None:
@@ -57,6 +73,7 @@ def show(line: ScanRecord) -> None:
 def main() -> None:
     """Scan and tell the seconds of the scan, the processor's seconds and the memory of the process."""
     request = msgspec.json.decode(sys.argv[1], type=ScanRequest)
+    connections = count_connections()
     began = monotonic()
     if sys.argv[2:] == ["ports"]:
         asyncio.run(sweep(request))
@@ -64,7 +81,12 @@ def main() -> None:
         scan(request, record=show, progress=lambda stage, done, total: None)
     seconds = monotonic() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cost = {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss / 1024}
+    cost = {
+        "seconds": seconds,
+        "cpu": used.ru_utime + used.ru_stime,
+        "megabytes": used.ru_maxrss / 1024,
+        "connections": float(next(connections)),
+    }
     sys.stderr.write(msgspec.json.encode(cost).decode())
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from mspctl.discovery import ScanRequest
+from mspctl.discovery.target import AT_ONCE
 from tests.discovery.segment import Log, Segment, needs_root, scan_argv, segment
 
 pytestmark = needs_root
@@ -82,11 +83,53 @@ def test_answers_from_outside_the_scope_are_dropped_and_counted(cable: Segment) 
 
 
 def test_no_open_port_is_lost_on_a_busy_machine(cable: Segment) -> None:
-    hosts, ports = range(2, 202), (21, 22, 80, 445, 5432)
-    cable.addresses(hosts)
-    with cable.serving(*ports), busy():
-        log = cable.scan(request(ports=(*ports, 23, 25, 443), packets_per_second=20_000))
-    assert len(log.open()) == len(hosts) * len(ports)
+    """Twenty processes want the processor: what answers late only because nobody looked is no silence."""
+    numbers, ports = range(2, 72), (135, 3001, 3002, 3003, 3004)
+    cable.addresses(numbers)
+    cable.ip(cable.target, *(f"addr add 203.0.113.{number}/32 dev lo" for number in numbers))
+    cable.ip(cable.scanner, "route add 203.0.113.0/24 via 198.51.100.2")
+    hosts = [f"{network}.{number}" for network in ("198.51.100", "203.0.113") for number in numbers]
+    windows = set(hosts[1::2])
+    cable.drop(f"ip daddr {{ {', '.join(sorted(windows))} }} tcp dport != 135")
+    wanted = request(
+        "198.51.100.0/25",
+        "203.0.113.0/25",
+        ports=(*ports, 3005, 3006),
+        packets_per_second=20_000,
+        udp=frozenset(),
+    )
+    with cable.serving(*ports), busy(20):
+        time.sleep(1)  # until they are all at it
+        log = cable.scan(wanted)
+    assert log.open() == {(h, port) for h in hosts for port in ((135,) if h in windows else ports)}
+
+
+def test_a_machine_has_to_answer_few_packets_at_a_time() -> None:
+    """A controller falls over at a flood. Each round trip lets so many through, and takes its time."""
+    ports = tuple(range(3001, 3081))
+    with segment(round_trip_seconds=0.2) as far:
+        far.addresses([2])
+        with far.serving(*ports):
+            log = far.scan(request("198.51.100.2/32", ports=ports, udp=frozenset()))
+    opened = sorted(seen.at for seen in log.seen if seen.probe == "tcp")
+    assert len(log.open()) == len(ports)
+    for first, later in zip(opened, opened[AT_ONCE:], strict=False):
+        assert (later - first).total_seconds() > 0.15
+
+
+def test_print_queues_and_controllers_get_no_byte(cable: Segment) -> None:
+    """Not one: a printer prints what it gets, a controller does what it is told."""
+    cable.addresses([2])
+    watched = (515, 9100, 102, 44818)
+    rule = f"tcp dport {{ {', '.join(map(str, watched))} }} tcp flags & psh == psh counter name data"
+    chain = f"chain c {{ type filter hook input priority -1; {rule}; }}"
+    table = f"table inet w {{ counter data {{ }}; {chain}; }}"
+    cable.run(cable.target, ["nft", "-f", "-"], input=table, check=True)
+    with cable.serving(22, *watched):
+        log = cable.scan(request("198.51.100.2/32", ports=(22, *watched), industrial=True))
+    assert {("198.51.100.2", port) for port in watched} <= log.open()
+    counted = cable.run(cable.target, ["nft", "list", "counters"], stdout=subprocess.PIPE, check=True)
+    assert "packets 0 bytes 0" in counted.stdout
 
 
 def test_no_open_port_is_lost_with_fewer_files_than_targets(cable: Segment) -> None:
