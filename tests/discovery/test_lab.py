@@ -15,17 +15,15 @@ from mspctl.records import Ambiguous, Asset, ClientFile, OverridesFile, ScanReco
 FILE = Path(__file__).parents[2] / "build" / "lab" / "lab.json"
 HOLDS = {"office": "workstation", "servers": "server", "provider": "server"}
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(not FILE.exists(), reason="the lab is not up: python -m tests.lab up"),
-]
+pytest_plugins = ["tests.lab.plugin"]
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab")]
 
 
 @cache
-def lab() -> dict[str, Any]:
+def described() -> dict[str, Any]:
     """Return what the lab says of itself."""
-    described: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return described
+    content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return content
 
 
 @cache
@@ -33,13 +31,13 @@ def log(scans: int) -> tuple[ScanRecord, ...]:
     """Return the log of as many scans, one after the other."""
     if not scans:
         return ()
-    networks = tuple(network["cidr"] for network in lab()["networks"])
+    networks = tuple(network["cidr"] for network in described()["networks"])
     lines = list(log(scans - 1))
     request = ScanRequest(
         scan=f"20260101T00000{scans}Z",
         networks=networks,
-        snmp_communities=("not-this-one", lab()["snmp"]["community"]),
-        dns=dict.fromkeys(networks, (lab()["dns"]["server"],)),
+        snmp_communities=("not-this-one", described()["snmp"]["community"]),
+        dns=dict.fromkeys(networks, (described()["dns"]["server"],)),
     )
     scan(request, record=lines.append, progress=lambda stage, done, total: None)
     return tuple(lines)
@@ -47,7 +45,7 @@ def log(scans: int) -> tuple[ScanRecord, ...]:
 
 def assets(scans: int) -> tuple[Asset | Ambiguous, ...]:
     """Return what the merge makes of them."""
-    networks = [network | {"holds": HOLDS.get(network["name"])} for network in lab()["networks"]]
+    networks = [network | {"holds": HOLDS.get(network["name"])} for network in described()["networks"]]
     content = {
         "title": "Harbour Dental",
         "authorisation": {"by": "A. Person", "date": "2026-01-01"},
@@ -59,8 +57,8 @@ def assets(scans: int) -> tuple[Asset | Ambiguous, ...]:
 def test_every_host_is_found_once_and_is_what_it_is() -> None:
     found = [each for each in assets(1) if isinstance(each, Asset)]
     by_name = {asset.name: asset for asset in found}
-    assert set(by_name) == {host["name"] for host in lab()["hosts"]}
-    for host in lab()["hosts"]:
+    assert set(by_name) == {host["name"] for host in described()["hosts"]}
+    for host in described()["hosts"]:
         asset, truth = by_name[host["name"]], host["truth"]
         told = (asset.get("kind") or "unknown", asset.get("role") or "none", asset.get("os") or None)
         assert told == (truth["kind"], truth["role"], truth["os"]), host["name"]
@@ -82,5 +80,5 @@ def test_a_second_scan_changes_no_byte() -> None:
 
 
 def test_no_secret_is_written_and_nothing_is_printed() -> None:
-    assert lab()["snmp"]["community"] not in b"".join(map(msgspec.json.encode, log(2))).decode()
-    assert Path(lab()["printer"]["printed_file"]).read_bytes() == b""
+    assert described()["snmp"]["community"] not in b"".join(map(msgspec.json.encode, log(2))).decode()
+    assert Path(described()["printer"]["printed_file"]).read_bytes() == b""
