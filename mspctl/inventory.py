@@ -158,7 +158,7 @@ def variables(host: Host) -> dict[str, Json]:
 
 def _host(
     asset: Asset,
-    base: set[str],
+    base: frozenset[str],
     login: Mapping[str, Json],
     override: Override | None,
     services: Mapping[str, OptIn],
@@ -168,11 +168,13 @@ def _host(
     chosen = [
         service
         for service, choice in services.items()
-        if not reason and service not in excluded and (not choice.groups or set(choice.groups) & set(base))
+        if not reason
+        and service not in excluded
+        and (not choice.groups or not base.isdisjoint(choice.groups))
     ]
     return Host(
         name=asset.name,
-        groups=tuple(sorted({*base, "unclassified" if _unclassified(asset) else "classified", *chosen})),
+        groups=_ordered(base, "unclassified" if _unclassified(asset) else "classified", *chosen),
         connection={
             "ansible_host": asset.addresses[0],
             "ansible_port": _ssh_port(asset),
@@ -187,15 +189,25 @@ def _host(
     )
 
 
-def _groups(asset: Asset) -> set[str]:
+@lru_cache(maxsize=4096)
+def _ordered(base: frozenset[str], *more: str) -> tuple[str, ...]:
+    return tuple(sorted({*base, *more}))
+
+
+def _groups(asset: Asset) -> frozenset[str]:
     """Return the groups of an asset: its site, network, kind, role, system and system with version."""
-    system = asset.get("os")
-    names = {f"site_{asset.site}", f"network_{asset.network}", asset.get("kind"), asset.get("role"), system}
+    values = (asset.get(key) for key in ("kind", "role", "os", "os_version"))
+    return _named(asset.site, asset.network, *values)
+
+
+@lru_cache(maxsize=4096)  # thousands of machines are of a few dozen sorts
+def _named(site: str, network: str, kind: str, role: str, system: str, version: str) -> frozenset[str]:
+    names = {f"site_{site}", f"network_{network}", kind, role, system}
     if system:
-        names.add(f"{system}_{asset.get('os_version')}")
+        names.add(f"{system}_{version}")
     if system in LINUX:
         names.add("linux")
-    return {group_name(name) for name in names if name} - RESERVED
+    return frozenset(group_name(name) for name in names if name) - RESERVED
 
 
 @lru_cache(maxsize=4096)
@@ -215,10 +227,10 @@ def _left_alone(asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[s
         return next(iter(excluded.values()))
     if _unclassified(asset):
         return "unclassified: the scan saw too little to tell what it is"
-    if asset.get("kind") not in AGENT_KINDS:
-        return f"takes no agent: {asset.get('kind')}"
-    if asset.get("os") not in LINUX:
-        return f"no roles for {group_name(asset.get('os'))} yet"
+    if (kind := asset.get("kind")) not in AGENT_KINDS:
+        return f"takes no agent: {kind}"
+    if (system := asset.get("os")) not in LINUX:
+        return f"no roles for {group_name(system)} yet"
     if not any(service.name == "ssh" for service in asset.services):
         return "does not answer on SSH"
     return ""
