@@ -76,11 +76,12 @@ class Todo:
 
 
 def last_scan(log: Sequence[ScanRecord]) -> tuple[ScanStarted | None, ScanEnded | None]:
-    """Return how the last scan in a log began and ended."""
+    """Return how the last scan in a log began and ended; one that was resumed has ended more than once."""
     newest = max((record.scan for record in log), default="")
     mine = [record for record in log if record.scan == newest]
     started = next((record for record in mine if isinstance(record, ScanStarted)), None)
-    return started, next((record for record in mine if isinstance(record, ScanEnded)), None)
+    ends = [record for record in mine if isinstance(record, ScanEnded)]
+    return started, ends[-1] if ends else None
 
 
 def discovery(found: Found) -> str:

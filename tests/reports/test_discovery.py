@@ -189,3 +189,9 @@ def test_the_script_runs_in_a_browser(tmp_path: Path) -> None:
     pressed = dict(re.findall(r'data-show="(\w+)" aria-pressed="(\w+)"', done.stdout))
     assert pressed == {"physical": "true", "logical": "false"}
     assert len(re.findall('<figure hidden="">', done.stdout)) == 1
+
+
+def test_a_resumed_scan_ended_as_it_ended_last() -> None:
+    stopped = ScanEnded(scan="1", ended_at=NOW, addresses_probed=3, interrupted=True)
+    finished = ScanEnded(scan="1", ended_at=NOW, addresses_probed=9)
+    assert last_scan([stopped, finished]) == (None, finished)
