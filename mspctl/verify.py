@@ -132,21 +132,13 @@ def _console_proofs(answer: Mapping[str, ConsoleAnswer] | str | None, host: str)
     if answer is None or isinstance(answer, str) or host not in answer:
         return ()
     said = answer[host]
-    return (
-        Proof(
-            check="known",
-            title="The server knows the host",
-            source="console",
-            ok=said.known,
-            detail="" if said.known else said.detail,
-        ),
-        Proof(
-            check="fresh",
-            title="The server has fresh data of the host",
-            source="console",
-            ok=said.fresh,
-            detail="" if said.fresh else said.detail,
-        ),
+    asked = (
+        ("known", "The server knows the host", said.known),
+        ("fresh", "The server has fresh data of the host", said.fresh),
+    )
+    return tuple(
+        Proof(check=check, title=title, source="console", ok=ok, detail="" if ok else said.detail)
+        for check, title, ok in asked
     )
 
 

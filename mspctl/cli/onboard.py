@@ -69,7 +69,7 @@ def onboard(
         if not as_json:
             click.echo(summary(records))
         note(f"{client.name}: verify")
-        coverage = prove(client, wait_seconds, forks, ask_become_pass)
+        coverage = prove(client, built, wait_seconds, forks, ask_become_pass)
     page = client.path / "reports" / "index.html"
     answer(coverage, f"{coverage_text(coverage)}\n\n{verdict(records)}\npage: {page}", as_json)
     sys.exit(code if verify_stage.is_complete(coverage) else max(code, ExitCode.NOT_COVERED))

@@ -17,6 +17,7 @@ from mspctl.cli.rollout import run_order, targets
 from mspctl.errors import ExitCode, MspctlError
 from mspctl.inventory import Inventory
 from mspctl.records import ConsoleAnswer, Coverage, CoverageState, RunRecord
+from mspctl.records.provider import ConsoleQuery
 from mspctl.rollout import Order
 from mspctl.workspace import Client
 
@@ -49,16 +50,18 @@ def verify(
         mspctl verify acme --wait 120
     """
     with client.lock(f"mspctl verify {client.name}"):
-        coverage = prove(client, wait_seconds, forks, ask_become_pass)
+        coverage = prove(client, write_inventory(client), wait_seconds, forks, ask_become_pass)
     answer(coverage, coverage_text(coverage), as_json)
     sys.exit(ExitCode.OK if stage.is_complete(coverage) else ExitCode.NOT_COVERED)
 
 
 def prove(
-    client: Client, wait_seconds: int = 0, forks: int | None = None, ask_become: bool = False
+    client: Client, built: Inventory, wait_seconds: int, forks: int | None, ask_become: bool
 ) -> tuple[Coverage, ...]:
-    """Observe, judge, and save the evidence and the client's page; one commit. Needs the client's lock."""
-    built = write_inventory(client)
+    """Observe, judge, and save the evidence and the client's page; one commit. Needs the client's lock.
+
+    `built` is the inventory as `write_inventory` has just written it.
+    """
     hosts = tuple(sorted(targets(built)))
     settings = client.workspace.settings()
     records: tuple[RunRecord, ...] = ()
@@ -102,22 +105,23 @@ def coverage_text(coverage: Sequence[Coverage]) -> str:
 def _judge(
     client: Client, built: Inventory, records: Sequence[RunRecord], run_id: str
 ) -> tuple[Coverage, ...]:
+    own = client.workspace.own_providers
     answers = {
-        service: _ask(client, built, service)
+        service: _ask(client, built, service, query)
         for service, choice in built.services.items()
-        if built.members(service)
-        and catalog.provider(service, choice.provider, client.workspace.own_providers).console
+        if built.members(service) and (query := catalog.provider(service, choice.provider, own).console)
     }
     return stage.judge(built, records, answers, client.coverage(), run_id)
 
 
-def _ask(client: Client, built: Inventory, service: str) -> dict[str, ConsoleAnswer] | str:
+def _ask(
+    client: Client, built: Inventory, service: str, query: ConsoleQuery
+) -> dict[str, ConsoleAnswer] | str:
     """Return what the service's console says of the hosts, or why it says nothing."""
-    choice = built.services[service]
-    query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
-    console = client.workspace.settings().consoles.get(choice.provider)
-    if query is None or console is None:
-        return f"mspctl.yml: consoles.{choice.provider}: missing; the server cannot be asked"
+    provider = built.services[service].provider
+    console = client.workspace.settings().consoles.get(provider)
+    if console is None:
+        return f"mspctl.yml: consoles.{provider}: missing; the server cannot be asked"
     reference = console.token or console.password
     try:
         secret = client.workspace.vault().get(reference) if reference else ""
