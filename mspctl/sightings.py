@@ -49,7 +49,8 @@ _DEFAULT_UUIDS = re.compile(
     r"0{8}|^(.)\1{7}|^12345678-|-0{4}-0{4}-|0{12}$"
 )  # left by whoever built the firmware
 _DEFAULT_SERIALS = re.compile(
-    r"(?:0+|1?234567890?|to be filled.*|none|n/?a|unknown|default|not specified|x+|\.+|system serial.*)",
+    r"(.)\1*|0?1234567890?|to be filled.*|none|n/?a|unknown|default|not (?:specified|available|applicable)|"
+    r"(?:system |chassis )?serial.*",
     re.IGNORECASE,
 )
 
@@ -183,7 +184,7 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
     """Return what tells the machine from others, by kind."""
     marks: dict[IdentityKind, set[str]] = defaultdict(set)
     for each in said:
-        for name in ("snmp.entity_serial", "snmp.printer_serial"):
+        for name in ("snmp.entity_serial", "snmp.printer_serial", "snmp.vendor_serial"):
             if (serial := each.get(name, "")) and not _DEFAULT_SERIALS.fullmatch(serial) and len(serial) > 3:
                 marks[IdentityKind.SERIAL].add(f"{each.get('snmp.enterprise', '?')}:{serial}")
         for name, kind, prefix in (

@@ -157,6 +157,43 @@ def test_a_shared_certificate_or_a_factory_name_merges_nothing() -> None:
     assert len(merged(scan(0, named))) == 2
 
 
+OBJECT, OWN_SERIAL = (
+    "1.3.6.1.2.1.1.2.0",
+    "1.3.6.1.4.1.318.1.1.1.1.2.3.0",
+)  # PowerNet-MIB: upsAdvIdentSerialNumber
+
+
+def power_supply(serial: str, number: str = "318.1.3.27") -> dict[str, Any]:
+    """Return what a UPS of a maker whose own objects are asked for says."""
+    return {"snmp": {OBJECT: f"1.3.6.1.4.1.{number}", OWN_SERIAL: serial}}
+
+
+def test_a_serial_number_in_a_makers_own_object_is_a_mark() -> None:
+    (asset,) = merged(
+        scan(0, {"192.0.2.5": power_supply("AS1234567890")}),
+        scan(1, {"192.0.2.9": power_supply("AS1234567890")}),
+    )
+    assert asset.addresses == ("192.0.2.9",) and asset.identities[0].value == "318:AS1234567890"
+    foreign = power_supply("AS1234567890", "32473.1")  # of a maker whose objects are not asked for
+    assert len(merged(scan(0, {"192.0.2.5": foreign}), scan(1, {"192.0.2.9": foreign}))) == 2
+
+
+@pytest.mark.parametrize(
+    "serial",
+    ["0000000", "XXXXXXXX", "FFFFFFFFFFFF", "0123456789", "Not Available", "Serial Number", "n/a", "A1"],
+)
+def test_a_serial_number_that_factories_leave_behind_merges_nothing(serial: str) -> None:
+    seen = {f"192.0.2.{n}": power_supply(serial) for n in (5, 6)}
+    assert len(merged(scan(0, seen))) == 2
+
+
+def test_the_serial_number_of_some_member_of_a_cluster_is_no_mark() -> None:
+    members = "1.3.6.1.4.1.14823.2.3.3.1.2.1.1.4.6.1.2.3.4.5.6"  # AI-AP-MIB: aiAPSerialNum, a row a member
+    instant = {"snmp": {OBJECT: "1.3.6.1.4.1.14823.1.2.100", members: "CNABC1234"}}
+    found = merged(scan(0, {"192.0.2.5": instant, "192.0.2.6": instant}))
+    assert [asset.get("serial") for asset in found] == ["CNABC1234"] * 2
+
+
 def test_a_machine_that_moves_is_followed_by_its_mark() -> None:
     first, second = scan(0, {"192.0.2.5": {"key": KEYS[0]}}), scan(1, {"192.0.2.9": {"key": KEYS[0]}})
     (before,), (after,) = merged(first), merged(first, second)

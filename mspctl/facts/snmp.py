@@ -77,6 +77,7 @@ class Maker(Record, frozen=True, kw_only=True):
     kind: tuple[str, ...] = ()  # asked only to see whether they are there
     model: tuple[str, ...] = ()
     serial: tuple[str, ...] = ()
+    member: tuple[str, ...] = ()  # serial numbers of a cluster's members: no mark of the one that answered
     version: tuple[str, ...] = ()
 
 
@@ -104,7 +105,7 @@ def _wanted(values: Mapping[str, Json]) -> set[str]:
     return {
         _whole(oid, own)
         for maker in _fitting(own)
-        for oid in (*maker.kind, *maker.model, *maker.serial, *maker.version)
+        for oid in (*maker.kind, *maker.model, *maker.serial, *maker.member, *maker.version)
     }
 
 
@@ -150,7 +151,8 @@ def parse(raw: Raw) -> Facts:
     """Return a fact for each object that answered, and what tables and makers' own objects add.
 
     snmp.enterprise is the maker's number; snmp.vendor_model, _serial, _version come from objects of its
-    own; snmp.agents names the groups of these that answered; snmp.ethernets counts Ethernet interfaces.
+    own, snmp.member_serial from a table of its own, which may tell of another machine; snmp.agents names the
+    groups of these that answered; snmp.ethernets counts Ethernet interfaces.
     """
     values = raw.get("values")
     if not isinstance(values, dict):
@@ -177,9 +179,14 @@ def _own(values: Mapping[str, Json]) -> Facts:
     found: Facts = {}
     answered = []
     for maker in _fitting(own):
-        lists = {"model": maker.model, "serial": maker.serial, "version": maker.version}
+        lists = {
+            "snmp.vendor_model": maker.model,
+            "snmp.vendor_serial": maker.serial,
+            "snmp.member_serial": maker.member,
+            "snmp.vendor_version": maker.version,
+        }
         said = {
-            f"snmp.vendor_{name}": next(filter(None, (_at(values, _whole(oid, own)) for oid in oids)), "")
+            name: next(filter(None, (_at(values, _whole(oid, own)) for oid in oids)), "")
             for name, oids in lists.items()
         }
         if any(said.values()) or any(_at(values, _whole(oid, own)) for oid in maker.kind):
