@@ -14,13 +14,14 @@ import msgspec
 
 from mspctl import doubts
 from mspctl.facts import Facts, facts
-from mspctl.fingerprints import shipped
-from mspctl.identify import identify
-from mspctl.identity import Mark, machines
+from mspctl.fingerprints import Fingerprints, shipped
+from mspctl.identify import candidates, identify
+from mspctl.identity import Machines, Mark, machines
 from mspctl.naming import proposed, safe, unique
 from mspctl.records import (
     Ambiguous,
     Asset,
+    Candidate,
     ClientFile,
     Identity,
     IdentityKind,
@@ -53,49 +54,96 @@ _PORT_BOUND = frozenset(  # seen over TCP, so that a closed port ends it
 _ID_CHARACTERS = 8
 
 Evidence = dict[tuple[str, str, int], Observation]  # by address, probe and port
+Group = tuple[Sighting, ...]  # one machine's, oldest first
 
 
 class Story(NamedTuple):
     """One machine as it stands after the newest scan."""
 
-    sightings: tuple[Sighting, ...]
+    id: str
+    sightings: Group
     addresses: tuple[str, ...]
     evidence: Evidence
     profile: dict[str, Value]
     gone_since: str
+    joined_because: str  # the engineer's word that its sightings are one machine's; "" where marks say so
 
 
 def merge(
-    log: Iterable[ScanRecord], client: ClientFile, overrides: OverridesFile
+    log: Iterable[ScanRecord],
+    client: ClientFile,
+    overrides: OverridesFile,
+    fingerprints: Fingerprints | None = None,
 ) -> tuple[Asset | Ambiguous, ...]:
     """Return the client's assets by name, then every doubt, from the records of all its scans.
 
     The order of the log and repeated records do not matter. What lies in no network the client lists, or
-    is excluded from scanning, is left out.
+    is excluded from scanning, is left out. `fingerprints` are the shipped ones unless given.
     """
-    places = Places(client)
+    places, rules = Places(client), fingerprints or shipped()
     history = read(log, places)
     found = machines(history)
     occupied = {(sighting.scan, sighting.address) for sighting in history.sightings}
-    groups = [group for group in found.groups if not doubts.is_phantom(group, found)]
-    stories = [_story(group, history, occupied, places) for group in groups]
-    ids = _ids(stories)
+    groups = _identified(found)
+    stories = [
+        _story(id_, group, why, history, occupied, places, rules)
+        for id_, (group, why) in _joined(groups, overrides).items()
+    ]
     corrections = {override.asset: override for override in overrides.assets}
-    names = _names(stories, ids, corrections)
+    names = _names(stories, corrections)
     started = {scan.id: scan for scan in history.scans}
     assets = [
-        _asset(story, id_, names[id_], places, corrections.get(id_), set(found.shared), started)
-        for story, id_ in zip(stories, ids, strict=True)
+        _asset(story, names[story.id], places, corrections.get(story.id), set(found.shared), started, rules)
+        for story in stories
     ]
-    sightings = {id_: story.sightings for id_, story in zip(ids, stories, strict=True)}
+    sightings = {story.id: story.sightings for story in stories}
     return (
         *sorted(assets, key=lambda asset: asset.name),
-        *doubts.all_doubts(assets, sightings, history, found, overrides),
+        *doubts.all_doubts(assets, sightings, history, found, overrides, set(groups)),
     )
 
 
+def explain(
+    log: Iterable[ScanRecord],
+    client: ClientFile,
+    overrides: OverridesFile,
+    asset: str,
+    fingerprints: Fingerprints | None = None,
+) -> tuple[Candidate, ...]:
+    """Return every value that anything the asset with this id showed spoke for: `identify.candidates`.
+
+    Nothing for an id that no machine in the log has.
+    """
+    places, rules = Places(client), fingerprints or shipped()
+    history = read(log, places)
+    groups = _joined(_identified(machines(history)), overrides)
+    if asset not in groups:
+        return ()
+    occupied = {(sighting.scan, sighting.address) for sighting in history.sightings}
+    story = _story(asset, *groups[asset], history, occupied, places, rules)
+    return candidates(story.evidence.values(), *_surroundings(story.addresses, places), rules)
+
+
+def _joined(groups: dict[str, Group], overrides: OverridesFile) -> dict[str, tuple[Group, str]]:
+    """Return the machines by id with those that the engineer knows to be one made one, and why."""
+    joined: dict[str, tuple[Group, str]] = {id_: (group, "") for id_, group in groups.items()}
+    for each in overrides.joined:
+        known = [id_ for id_ in each.assets if id_ in joined]
+        if len(known) > 1:
+            together = [sighting for id_ in known for sighting in joined.pop(id_)[0]]
+            ordered = tuple(sorted(together, key=lambda sighting: (sighting.scan, sighting.address)))
+            joined[known[0]] = (ordered, f"joined by hand: {each.note or 'without a note'}")
+    return joined
+
+
 def _story(
-    group: tuple[Sighting, ...], history: History, occupied: set[tuple[str, str]], places: Places
+    id_: str,
+    group: Group,
+    joined_because: str,
+    history: History,
+    occupied: set[tuple[str, str]],
+    places: Places,
+    rules: Fingerprints,
 ) -> Story:
     """Return a machine's state after all scans, told in the order of the scans."""
     by_scan: dict[str, list[Sighting]] = {}
@@ -117,13 +165,13 @@ def _story(
             evidence = _updated(evidence, addresses, here, scan)
             said = _said(evidence)
             if said != judged:
-                judged, profile = said, _judged(evidence, addresses, profile, places)
+                judged, profile = said, _judged(evidence, addresses, profile, places, rules)
         elif addresses and addresses <= missing:
             gone_since = gone_since or scan.id
     left = sorted(
         addresses - missing or addresses, key=lambda a: (not _has_ssh(evidence, a), places.order(a))
     )
-    return Story(group, tuple(left), evidence, profile, gone_since)
+    return Story(id_, group, tuple(left), evidence, profile, gone_since, joined_because)
 
 
 def _is_lost(address: str, scan: Scan, occupied: set[tuple[str, str]]) -> bool:
@@ -156,12 +204,14 @@ def _said(evidence: Evidence) -> frozenset[tuple[object, ...]]:
 
 
 def _judged(
-    evidence: Evidence, addresses: set[str], before: dict[str, Value], places: Places
+    evidence: Evidence,
+    addresses: set[str],
+    before: dict[str, Value],
+    places: Places,
+    rules: Fingerprints,
 ) -> dict[str, Value]:
     """Return the profile the evidence gives; a value that was known already keeps its `since`."""
-    found = [place for address in sorted(addresses, key=places.order) if (place := places.of(address))]
-    holds = found[0][1].holds if found else None
-    profile = identify(evidence.values(), holds, networks=len({network.name for _, network in found}))
+    profile = identify(evidence.values(), *_surroundings(addresses, places), rules)
     return {
         field: msgspec.structs.replace(value, since=before[field].since)
         if field in before and before[field].value == value.value
@@ -170,39 +220,44 @@ def _judged(
     }
 
 
+def _surroundings(addresses: Iterable[str], places: Places) -> tuple[str | None, int]:
+    """Return what a computer in a machine's first network is, and in how many networks the machine is."""
+    found = [place for address in sorted(addresses, key=places.order) if (place := places.of(address))]
+    return found[0][1].holds if found else None, len({network.name for _, network in found})
+
+
 def _has_ssh(evidence: Evidence, address: str) -> bool:
     return any(key[0] == address and key[1] == "ssh" for key in evidence)
 
 
-def _ids(stories: Sequence[Story]) -> list[str]:
-    """Return a stable id for each machine: made of its strongest mark in the first scan that saw it.
+def _identified(found: Machines) -> dict[str, Group]:
+    """Return the machines by a stable id each: made of its strongest mark in the first scan that saw it.
 
-    A mark that several machines bore in that scan is passed over; older machines choose first.
+    A mark that several machines bore in that scan is passed over; older machines choose first. What only
+    a router answered for is no machine.
     """
-    candidates = [_first_marks(story) for story in stories]
-    order = sorted(
-        range(len(stories)),
-        key=lambda place: (stories[place].sightings[0].scan, stories[place].sightings[0].address),
-    )
+    groups = [group for group in found.groups if not doubts.is_phantom(group, found)]
+    candidates = [_first_marks(group) for group in groups]
+    order = sorted(range(len(groups)), key=lambda place: (groups[place][0].scan, groups[place][0].address))
     bearers: dict[tuple[str, Mark], int] = {}
-    for story, marks in zip(stories, candidates, strict=True):
+    for group, marks in zip(groups, candidates, strict=True):
         for mark in marks:
-            key = (story.sightings[0].scan, mark)
+            key = (group[0].scan, mark)
             bearers[key] = bearers.get(key, 0) + 1
     ids: dict[int, str] = {}
     taken: set[str] = set()
     for place in order:
-        scan = stories[place].sightings[0].scan
-        own = [id_of(mark) for mark in candidates[place] if bearers[scan, mark] == 1]
-        last = id_of((IdentityKind.ADDRESS, f"{stories[place].sightings[0].address} {scan}"))
+        first = groups[place][0]
+        own = [id_of(mark) for mark in candidates[place] if bearers[first.scan, mark] == 1]
+        last = id_of((IdentityKind.ADDRESS, f"{first.address} {first.scan}"))
         ids[place] = next(id_ for id_ in (*own, last) if id_ not in taken)
         taken.add(ids[place])
-    return [ids[place] for place in range(len(stories))]
+    return {ids[place]: group for place, group in enumerate(groups)}
 
 
-def _first_marks(story: Story) -> list[Mark]:
+def _first_marks(group: Group) -> list[Mark]:
     """Return what told a machine from others when it was first seen, strongest first, its addresses last."""
-    first = [sighting for sighting in story.sightings if sighting.scan == story.sightings[0].scan]
+    first = [sighting for sighting in group if sighting.scan == group[0].scan]
     marks: list[Mark] = [
         (kind, value)
         for kind in IdentityKind
@@ -217,25 +272,26 @@ def id_of(mark: Mark) -> str:
     return "a-" + b32encode(digest).decode().lower()[:_ID_CHARACTERS]
 
 
-def _names(stories: Sequence[Story], ids: Sequence[str], corrections: dict[str, Override]) -> dict[str, str]:
+def _names(stories: Sequence[Story], corrections: dict[str, Override]) -> dict[str, str]:
     """Return a unique name for each id: the engineer's first, then of what is there before what is gone."""
     wanted: list[tuple[tuple[object, ...], str, str]] = []
-    for story, id_ in zip(stories, ids, strict=True):
-        override = corrections.get(id_)
+    for story in stories:
+        override = corrections.get(story.id)
         given = safe(override.values.get("name", "")) if override else ""
         name = given or proposed(story.evidence.values(), story.addresses)
-        wanted.append(((not given, bool(story.gone_since), story.sightings[0].scan, id_), id_, name))
+        rank = (not given, bool(story.gone_since), story.sightings[0].scan, story.id)
+        wanted.append((rank, story.id, name))
     return unique({id_: name for _, id_, name in sorted(wanted)})
 
 
 def _asset(
     story: Story,
-    id_: str,
     name: str,
     places: Places,
     override: Override | None,
     shared: set[Mark],
     scans: dict[str, Scan],
+    rules: Fingerprints,
 ) -> Asset:
     first = story.sightings[0]
     place = places.of(story.addresses[0])
@@ -255,13 +311,13 @@ def _asset(
             if field != "name"
         }
     return Asset(
-        id=id_,
+        id=story.id,
         name=name,
         site=place[0].name if place else "",
         network=place[1].name if place else "",
         addresses=story.addresses,
         profile=dict(sorted(profile.items())),
-        services=_services(story.evidence),
+        services=_services(story.evidence, rules),
         identities=_identities(story),
         merged_because=_reasons(story, shared),
         first_seen=first.scan,
@@ -269,7 +325,7 @@ def _asset(
     )
 
 
-def _services(evidence: Evidence) -> tuple[Service, ...]:
+def _services(evidence: Evidence, rules: Fingerprints) -> tuple[Service, ...]:
     """Return the open ports and what was said on each; one for each port, whatever the address."""
     ports = sorted({port for _, probe, port in evidence if probe == "tcp"})
     said: dict[int, Facts] = {port: {} for port in ports}
@@ -279,7 +335,7 @@ def _services(evidence: Evidence) -> tuple[Service, ...]:
     return tuple(
         Service(
             port=port,
-            name="ssh" if "ssh.banner" in said[port] else shipped().services.get(port, ""),
+            name="ssh" if "ssh.banner" in said[port] else rules.services.get(port, ""),
             product=said[port].get("ssh.banner", "") or said[port].get("http.server", ""),
         )
         for port in ports
@@ -318,4 +374,4 @@ def _reasons(story: Story, shared: set[Mark]) -> tuple[str, ...]:
             rank, _, value, other = min(common)
             kind = list(IdentityKind)[rank].value.replace("_", " ")
             reasons.append(f"{address} and {other}: same {kind} {value}")
-    return tuple(reasons)
+    return (*reasons, story.joined_because) if story.joined_because else tuple(reasons)

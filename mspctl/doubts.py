@@ -1,6 +1,6 @@
 """What the evidence does not decide: told to the engineer with advice, never guessed; pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from mspctl.facts import facts
 from mspctl.identity import Machines
@@ -17,15 +17,19 @@ def all_doubts(
     history: History,
     found: Machines,
     overrides: OverridesFile,
+    seen: Collection[str],
 ) -> tuple[Ambiguous, ...]:
-    """Return every doubt once, by subject."""
+    """Return every doubt once, by subject.
+
+    `seen` are the ids of all machines, before any were joined by hand.
+    """
     trusted = {each.asset: each.trusted_host_key for each in overrides.assets if each.trusted_host_key}
     doubts = {
         *_cloned_keys(assets, found),
         *_proxies(found, history),
         *_two_cards(assets, sightings),
         *_silent_networks(assets),
-        *_unknown_overrides(assets, overrides),
+        *_unknown_overrides(seen, overrides),
         *(
             doubt
             for a in assets
@@ -105,12 +109,12 @@ def _silent_networks(assets: Iterable[Asset]) -> Iterator[Ambiguous]:
             )
 
 
-def _unknown_overrides(assets: Iterable[Asset], overrides: OverridesFile) -> Iterator[Ambiguous]:
-    known = {asset.id for asset in assets}
-    for override in overrides.assets:
-        if override.asset not in known:
+def _unknown_overrides(seen: Collection[str], overrides: OverridesFile) -> Iterator[Ambiguous]:
+    named = [override.asset for override in overrides.assets]
+    for id_ in (*named, *(id_ for joined in overrides.joined for id_ in joined.assets)):
+        if id_ not in seen:
             yield Ambiguous(
-                subject=override.asset,
+                subject=id_,
                 detail="overrides.yml names an asset that no scan has seen",
                 advice="correct the id or remove the entry",
             )

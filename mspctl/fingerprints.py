@@ -75,12 +75,22 @@ class Tree(Record, frozen=True, kw_only=True):
         return said
 
 
+class Ladder(Record, frozen=True, kw_only=True):
+    """Rules on one fact, of which the first that matches counts: from the particular to the general."""
+
+    id: str
+    fact: str
+    rules: tuple[Rule, ...]  # each with `when` on the fact alone
+    without: Pattern = ""  # is cut off the fact before the rules see it
+
+
 class Fingerprints(Record, frozen=True, kw_only=True):
     """One file of data/fingerprints, or all of them."""
 
     rules: tuple[Rule, ...] = ()
     tables: tuple[Table, ...] = ()
     trees: tuple[Tree, ...] = ()
+    ladders: tuple[Ladder, ...] = ()
     aliases: dict[str, dict[str, Pattern]] = field(default_factory=dict)  # field: its one name: spellings
     broader: dict[str, tuple[str, ...]] = field(default_factory=dict)  # kind: kinds it contradicts in nothing
     services: dict[int, str] = field(default_factory=dict)  # TCP port: what listens there as a rule
@@ -119,6 +129,7 @@ def joined(parts: Iterable[Fingerprints]) -> Fingerprints:
         rules=tuple(rule for part in every for rule in part.rules),
         tables=tuple(table for part in every for table in part.tables),
         trees=tuple(tree for part in every for tree in part.trees),
+        ladders=tuple(ladder for part in every for ladder in part.ladders),
         broader={name: kinds for part in every for name, kinds in part.broader.items()},
         services={port: name for part in every for port, name in part.services.items()},
         aliases={name: spellings for part in every for name, spellings in part.aliases.items()},

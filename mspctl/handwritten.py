@@ -10,7 +10,7 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,7 +121,7 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
         raise
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
     """Return "; did you mean 'x'?" for the known word nearest to `word`, "" where none is near."""
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else ""

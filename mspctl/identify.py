@@ -9,13 +9,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from mspctl.facts import facts
 from mspctl.facts.text import line
-from mspctl.fingerprints import FIELDS, Fingerprints, Rule, Table, Tree, shipped
-from mspctl.records import Observation, Value
+from mspctl.fingerprints import FIELDS, Fingerprints, Ladder, Rule, Table, Tree, shipped
+from mspctl.records import Candidate, Ground, Observation, Outcome, Value
 
 THRESHOLD = 0.5
 _GENERAL = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # used for one thing or another
@@ -47,6 +47,14 @@ class Claim(NamedTuple):
     fallback: bool
 
 
+class Verdict(NamedTuple):
+    """Everything that was said of one field, what of it counts, and what came out."""
+
+    said: list[Claim]
+    counted: list[Claim]
+    value: Value | None
+
+
 def identify(
     observations: Iterable[Observation],
     holds: str | None = None,
@@ -58,23 +66,81 @@ def identify(
     `holds` is what a general-purpose computer in its network is, `networks` in how many networks of the
     client's it has an address. The result does not depend on the order of the observations.
     """
-    rules = fingerprints or shipped()
+    verdicts = _verdicts(observations, holds, networks, fingerprints or shipped())
+    return {field: verdict.value for field, verdict in verdicts.items() if verdict.value}
+
+
+def candidates(
+    observations: Iterable[Observation],
+    holds: str | None = None,
+    networks: int = 1,
+    fingerprints: Fingerprints | None = None,
+) -> tuple[Candidate, ...]:
+    """Return every value that anything spoke for, also those that lost, were too weak or do not count.
+
+    By field in the order of FIELDS, the likeliest first. Arguments as in `identify`.
+    """
+    verdicts = _verdicts(observations, holds, networks, fingerprints or shipped())
+    return tuple(candidate for field in FIELDS for candidate in _ranked(field, verdicts.get(field)))
+
+
+def _verdicts(
+    observations: Iterable[Observation], holds: str | None, networks: int, rules: Fingerprints
+) -> dict[str, Verdict]:
+    """Return what is to be thought of each field; {} where nothing was seen."""
     seen = _facts(observations, holds, networks)
     if not seen:
         return {}
+    climbed = [found for ladder in rules.ladders for found in _climbed(ladder, seen)]
     profile: dict[str, Value] = {}
+    verdicts: dict[str, Verdict] = {}
     for field in FIELDS:
-        claims = [
+        said = [
             claim._replace(value=_one_name(rules, field, claim.value))
-            for claim in _claims(rules, field, seen, profile)
+            for claim in _claims(rules, field, seen, climbed, profile)
         ]
-        if field in ("role", "kind"):
-            claims = _narrowed(claims, rules)
-        if value := _fused(claims, _WEIGHTS.get(field, _CONTRADICTION)):
+        counted = _counted(field, said, rules)
+        value = _fused(counted, _WEIGHTS.get(field, _CONTRADICTION))
+        verdicts[field] = Verdict(said, counted, value)
+        if value:
             profile[field] = value
     if "role" not in profile and "kind" in profile and profile["kind"].value not in _GENERAL:
-        profile["role"] = profile["kind"]  # a device is for what it is
-    return profile
+        verdicts["role"] = verdicts["kind"]  # a device is for what it is
+    return verdicts
+
+
+def _ranked(field: str, verdict: Verdict | None) -> list[Candidate]:
+    """Return the candidates for one field, what stands first, then by strength."""
+    by_value: dict[str, list[Claim]] = defaultdict(list)
+    for claim in verdict.said if verdict else ():
+        by_value[claim.value].append(claim)
+    found = [
+        Candidate(
+            field=field,
+            value=value,
+            strength=round(_strength(claims), 2),
+            outcome=_outcome(value, claims, verdict),
+            grounds=tuple(_grounds(claims)),
+        )
+        for value, claims in by_value.items()
+        if verdict
+    ]
+    return sorted(found, key=lambda each: (each.outcome != "stands", -each.strength, each.value))
+
+
+def _outcome(value: str, claims: list[Claim], verdict: Verdict) -> Outcome:
+    if verdict.value and verdict.value.value == value:
+        return "stands"
+    if any(claim in verdict.counted for claim in claims):
+        return "contradicts" if verdict.value else "too unsure"
+    return "last resort" if all(claim.fallback for claim in claims) else "less exact"
+
+
+def _grounds(claims: Iterable[Claim]) -> Iterator[Ground]:
+    """Yield why a value is thought of, each reason once, the strongest first."""
+    reasons = {(-claim.confidence, claim.rule, claim.fact.probe, _described(claim)) for claim in claims}
+    for confidence, rule, probe, evidence in sorted(reasons):
+        yield Ground(rule=rule, confidence=-confidence, probe=probe, evidence=evidence)
 
 
 def _facts(observations: Iterable[Observation], holds: str | None, networks: int) -> dict[str, list[Fact]]:
@@ -98,20 +164,40 @@ def _facts(observations: Iterable[Observation], holds: str | None, networks: int
 
 
 def _claims(
-    rules: Fingerprints, field: str, seen: Mapping[str, list[Fact]], profile: Mapping[str, Value]
+    rules: Fingerprints,
+    field: str,
+    seen: Mapping[str, list[Fact]],
+    climbed: Iterable[tuple[Rule, Fact, dict[str, str]]],
+    profile: Mapping[str, Value],
 ) -> Iterator[Claim]:
     """Yield what each rule and table says of one field."""
     for rule in rules.rules:
         if field in rule.sets and _is_given(rule, profile):
             for fact, groups in _matches(rule, seen):
-                if value := _filled(rule.sets[field], groups):
-                    yield Claim(field, value, rule.confidence, rule.id, fact, rule.fallback)
+                yield from _concluded(rule, field, fact, groups)
+    for rule, fact, groups in climbed:
+        yield from _concluded(rule, field, fact, groups)
     for table in rules.tables:
         if table.field == field:
             yield from _looked_up(table, seen)
     for tree in rules.trees:
         if field in tree.confidence:
             yield from _looked_up_by_part(tree, field, seen)
+
+
+def _concluded(rule: Rule, field: str, fact: Fact, groups: Mapping[str, str]) -> Iterator[Claim]:
+    if value := _filled(rule.sets.get(field, ""), groups):
+        yield Claim(field, value, rule.confidence, rule.id, fact, rule.fallback)
+
+
+def _climbed(ladder: Ladder, seen: Mapping[str, list[Fact]]) -> Iterator[tuple[Rule, Fact, dict[str, str]]]:
+    """Yield for each fact of a ladder the first of its rules that matches."""
+    for fact in seen.get(ladder.fact, ()):
+        text = _compiled(ladder.without).sub("", fact.text, count=1) if ladder.without else fact.text
+        for rule in ladder.rules:
+            if match := _compiled(rule.when[ladder.fact]).search(text):
+                yield rule, fact, _groups(match)
+                break
 
 
 def _looked_up_by_part(tree: Tree, field: str, seen: Mapping[str, list[Fact]]) -> Iterator[Claim]:
@@ -151,7 +237,13 @@ def _matches(rule: Rule, seen: Mapping[str, list[Fact]]) -> Iterator[tuple[Fact,
 
 def _matching(found: Iterable[Fact], pattern: str) -> list[tuple[Fact, dict[str, str]]]:
     matches = ((fact, _compiled(pattern).search(fact.text)) for fact in found)
-    return [(fact, match.groupdict(default="")) for fact, match in matches if match]
+    return [(fact, _groups(match)) for fact, match in matches if match]
+
+
+def _groups(match: re.Match[str]) -> dict[str, str]:
+    """Return what a match caught, by name and by number."""
+    numbered = {str(place): text or "" for place, text in enumerate(match.groups(), start=1)}
+    return numbered | match.groupdict(default="")
 
 
 def _filled(template: str, groups: Mapping[str, str]) -> str:
@@ -180,11 +272,16 @@ def _narrowed(claims: list[Claim], rules: Fingerprints) -> list[Claim]:
     return [claim for claim in claims if said.isdisjoint(rules.broader.get(claim.value, ()))]
 
 
+def _counted(field: str, claims: list[Claim], rules: Fingerprints) -> list[Claim]:
+    """Return the claims that count: the exact ones of a kind, and a fallback only where it stands alone."""
+    exact = _narrowed(claims, rules) if field in ("role", "kind") else claims
+    return [claim for claim in exact if not claim.fallback] or exact
+
+
 def _fused(claims: list[Claim], contradiction: float) -> Value | None:
     """Return the value that stands after agreement and contradiction, None where none is sure enough."""
-    firm = [claim for claim in claims if not claim.fallback] or claims
     by_value: dict[str, list[Claim]] = defaultdict(list)
-    for claim in firm:
+    for claim in claims:
         by_value[claim.value].append(claim)
     ranked = sorted(
         ((_strength(said), value) for value, said in by_value.items()), key=lambda s: (-s[0], s[1])
@@ -197,15 +294,19 @@ def _fused(claims: list[Claim], contradiction: float) -> Value | None:
     if confidence < THRESHOLD:
         return None
     best = min(by_value[value], key=lambda claim: (-claim.confidence, claim.rule, claim.fact))
-    described = best.fact.name.replace("port.", "port ") + ": " + best.fact.text
     return Value(
         value=value,
         confidence=confidence,
         probe=best.fact.probe,
         rule=best.rule,
-        evidence=line(described, _EVIDENCE_CHARACTERS),
+        evidence=_described(best),
         since=best.fact.at,
     )
+
+
+def _described(claim: Claim) -> str:
+    """Return what a claim stands on, in one line."""
+    return line(claim.fact.name.replace("port.", "port ") + ": " + claim.fact.text, _EVIDENCE_CHARACTERS)
 
 
 def _strength(claims: Iterable[Claim]) -> float:
@@ -219,6 +320,6 @@ def _strength(claims: Iterable[Claim]) -> float:
     return min(_MOST, 1 - doubt)
 
 
-@lru_cache(maxsize=1024)
+@cache  # as many as there are rules: what is discovered makes no patterns
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)

@@ -75,6 +75,10 @@ class Workspace:
         """Where the provider keeps records of products that mspctl does not ship, or that it knows better."""
         return self.root / "providers"
 
+    def fingerprint_folders(self) -> tuple[Path, ...]:
+        """Return where the provider keeps fingerprints that are not shipped."""
+        return tuple(self.root / Path(named).expanduser() for named in self.settings().fingerprints)
+
     def vault(self) -> Vault:
         """Return the provider's own vault."""
         return Vault(self.root / "vault.yml", self.password, "vault.yml")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mspctl.assets import merge
+from mspctl.assets import explain, merge
 from mspctl.naming import unique
 from mspctl.records import Ambiguous, Asset, OverridesFile, ScanRecord
 from tests.discovery.evidence import KEYS, SERVERS, UNIVERSAL, client, overrides, scan
@@ -332,3 +332,39 @@ def test_no_machine_is_called_as_a_group_is() -> None:
         "a-2": "antivirus-2",
         "a-3": "web",
     }
+
+
+# What the engineer knows
+
+
+def joining(*ids: str, note: str = "seen on site") -> OverridesFile:
+    return msgspec.convert({"joined": [{"assets": ids, "note": note}]}, OverridesFile)
+
+
+def test_assets_joined_by_hand_are_one_machine_under_the_first_ones_id() -> None:
+    first = scan(0, {"192.0.2.5": {"key": KEYS[0]}, "192.0.2.6": {"key": KEYS[1]}})
+    one, other = sorted(merged(first), key=lambda asset: asset.addresses)
+    (both,) = merged(first, given=joining(other.id, one.id))
+    assert both.id == other.id
+    assert both.addresses == ("192.0.2.5", "192.0.2.6")
+    assert both.merged_because == ("joined by hand: seen on site",)
+    assert not doubts(first, given=joining(other.id, one.id))
+    later = scan(1, {"192.0.2.6": {"key": KEYS[1]}})
+    (left,) = merged(first, later, given=joining(other.id, one.id))
+    assert (left.id, left.addresses) == (other.id, ("192.0.2.6",))
+
+
+def test_an_unknown_id_in_a_join_is_told_and_joins_nothing() -> None:
+    first = scan(0, {"192.0.2.5": {"key": KEYS[0]}})
+    (asset,) = merged(first)
+    assert [each.id for each in merged(first, given=joining(asset.id, "a-unknown"))] == [asset.id]
+    (doubt,) = doubts(first, given=joining(asset.id, "a-unknown"))
+    assert doubt.subject == "a-unknown"
+
+
+def test_candidates_of_an_asset_are_made_of_what_still_holds() -> None:
+    log = scan(0, {"192.0.2.5": {"banner": "SSH-2.0-OpenSSH_9.2p1 Debian-2", "key": KEYS[0]}})
+    (asset,) = merged(log)
+    found = {each.field: each.value for each in explain(log, client(), OverridesFile(), asset.id)}
+    assert found["os"] == "debian"
+    assert explain(log, client(), OverridesFile(), "a-unknown") == ()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mspctl.errors import BadInput
 from mspctl.fingerprints import FIELDS, Fingerprints, Rule, read, shipped
-from mspctl.identify import THRESHOLD, identify
+from mspctl.identify import THRESHOLD, candidates, identify
 from mspctl.records import Observation
 from tests.discovery.evidence import KEYS, scan
 
@@ -233,3 +233,40 @@ def test_rules_are_data_that_a_caller_may_bring() -> None:
     assert (
         identify(seen({"banner": DEBIAN}), fingerprints=Fingerprints(rules=(rule,)))["os"].value == "Debian"
     )
+
+
+def test_every_candidate_is_told_with_what_became_of_it() -> None:
+    rules = read(
+        "x.yml",
+        """
+rules:
+  - {id: firm, when: {ssh.banner: Alpha}, sets: {vendor: Alpha, kind: switch}, confidence: 0.9}
+  - {id: against, when: {ping.alive: .}, sets: {vendor: Beta}, confidence: 0.6}
+  - {id: weak, when: {ping.alive: .}, sets: {model: Maybe}, confidence: 0.2}
+  - {id: last, when: {ping.alive: .}, sets: {vendor: Gamma}, confidence: 0.9, fallback: true}
+  - {id: general, when: {ping.alive: .}, sets: {kind: network-device}, confidence: 0.8}
+broader: {network-device: [switch]}
+""",
+    )
+    machine = {"banner": "SSH-2.0-Alpha", "ping": True}
+    found = candidates(seen(machine), fingerprints=rules)
+    told = {(each.field, each.value): (each.strength, each.outcome) for each in found}
+    assert told == {
+        ("vendor", "Alpha"): (0.9, "stands"),
+        ("vendor", "Beta"): (0.6, "contradicts"),
+        ("vendor", "Gamma"): (0.9, "last resort"),
+        ("model", "Maybe"): (0.2, "too unsure"),
+        ("kind", "switch"): (0.9, "stands"),
+        ("kind", "network-device"): (0.8, "less exact"),
+        ("role", "switch"): (0.9, "stands"),
+        ("role", "network-device"): (0.8, "less exact"),
+    }
+    (why,) = next(each for each in found if each.value == "Alpha").grounds
+    assert (why.rule, why.probe, why.evidence) == ("firm", "ssh", "ssh.banner: SSH-2.0-Alpha")
+    assert identify(seen(machine), fingerprints=rules)["vendor"].confidence == round(0.9 * (1 - 0.6 * 0.6), 2)
+
+
+def test_candidates_and_profile_never_disagree() -> None:
+    for machine in ({"banner": DEBIAN, "ports": [25, 5432]}, {"ping": True}, {}):
+        stands = {e.field: e.value for e in candidates(seen(machine)) if e.outcome == "stands"}
+        assert stands == {f: v.value for f, v in identify(seen(machine)).items()}

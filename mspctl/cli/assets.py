@@ -1,5 +1,6 @@
 """`mspctl assets`: what was found, how it is known, and what the engineer knows better."""
 
+from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -7,14 +8,15 @@ import click
 from mspctl import assets as merging
 from mspctl import topology as mapping
 from mspctl.changes import changes, scans, until
-from mspctl.cli.discover import asset_table, update
+from mspctl.cli.discover import asset_table, fingerprints, update
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.errors import BadInput
 from mspctl.events import plain
+from mspctl.fingerprints import FIELDS
 from mspctl.handwritten import nearest
 from mspctl.inventory import names_of
-from mspctl.records import Ambiguous, Asset, Change
+from mspctl.records import Ambiguous, Asset, Candidate, Change
 from mspctl.records.client import Kind
 from mspctl.reports.exports import as_csv, as_drawio, as_netbox
 from mspctl.workspace import Client
@@ -47,11 +49,10 @@ def list_(client: Client, as_json: bool) -> None:
 @client_argument
 @click.argument("asset")
 def show(client: Client, asset: str, as_json: bool) -> None:
-    """Show one asset, and how each value was reached. ASSET is a name, an id or an address.
+    """Show one asset: its profile, addresses, services and identity. ASSET is a name, an id or an address.
 
     \b
         mspctl assets show acme web
-        mspctl assets explain acme web      # the same
     """
     found = find(client, asset)
     known = [
@@ -83,7 +84,62 @@ def show(client: Client, asset: str, as_json: bool) -> None:
     answer(found, "\n\n".join(parts), as_json)
 
 
-assets.add_command(show, "explain")
+@assets.command()
+@json_option
+@client_argument
+@click.argument("asset")
+@click.argument("field", required=False)
+@click.option(
+    "--fingerprints",
+    "folders",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Count this checkout of Rapid7 Recog too, to see what it would say.",
+)
+def explain(client: Client, asset: str, field: str | None, folders: tuple[Path, ...], as_json: bool) -> None:
+    """Show how each value of a profile was reached, and what else was thought of.
+
+    Every candidate of every field with its reasons: the one that stands, those that contradict it, those
+    too unsure to be shown. FIELD shows one field only.
+
+    \b
+        mspctl assets explain acme web
+        mspctl assets explain acme web role
+    """
+    found = find(client, asset)
+    if field and field not in FIELDS:
+        raise BadInput(f"'{field}': no such field{nearest(field, FIELDS) or '; one of ' + ', '.join(FIELDS)}")
+    rules = fingerprints(client, folders)
+    every = merging.explain(client.scans(), client.file(), client.overrides(), found.id, rules)
+    candidates = [each for each in every if field in (None, each.field)]
+    corrected = [value for name, value in found.profile.items() if value.rule == "override"]
+    rows = [row for each in candidates for row in _reasons(each, found)]
+    parts = [
+        plain(f"{found.name} ({found.id})", 200),
+        table(("field", "value", "", "strength", "rule", "alone", "probe", "evidence"), rows),
+    ]
+    if corrected:
+        parts.append(f"{len(corrected)} set by hand in overrides.yml, which wins: `mspctl assets show`")
+    answer(candidates, "\n\n".join(parts), as_json)
+
+
+def _reasons(candidate: Candidate, asset: Asset) -> list[tuple[str, ...]]:
+    """Return a candidate's grounds as rows; what is the same as above is not said again."""
+    value = asset.profile.get(candidate.field)
+    weighed = value and candidate.outcome == "stands" and value.confidence != candidate.strength
+    strength = f"{candidate.strength:.2f}" + (f" → {value.confidence:.2f}" if value and weighed else "")
+    first = (candidate.field, candidate.value, candidate.outcome, strength)
+    return [
+        (
+            *(first if place == 0 else ("", "", "", "")),
+            each.rule,
+            f"{each.confidence:.2f}",
+            each.probe,
+            each.evidence,
+        )
+        for place, each in enumerate(candidate.grounds)
+    ]
 
 
 @assets.command()
@@ -142,8 +198,8 @@ def differences(client: Client, scan1: str | None = None, scan2: str | None = No
         if scan not in known:
             few = "" if len(known) > 1 else f"; it needs two: `mspctl discover {client.name}`"
             raise BadInput(f"{client.name}: no scan '{scan}'; there are: {', '.join(known) or 'none'}{few}")
-    file, overrides = client.file(), client.overrides()
-    old, new = (merging.merge(until(log, scan), file, overrides) for scan in (before, now))
+    file, overrides, rules = client.file(), client.overrides(), fingerprints(client)
+    old, new = (merging.merge(until(log, scan), file, overrides, rules) for scan in (before, now))
     return changes(*([each for each in side if isinstance(each, Asset)] for side in (old, new)))
 
 
@@ -174,6 +230,46 @@ def set_(client: Client, asset: str, values: tuple[str, ...], why: str) -> None:
         client.edit_overrides(change)
         update(client, client.file())
         client.commit(f"assets set: {found.name}: {', '.join(values)}")
+
+
+@assets.command()
+@client_argument
+@click.argument("same", nargs=-1, required=True, metavar="ASSET ASSET…")
+@click.option("--note", "why", default="", help="Why; it stands in overrides.yml.")
+@click.option("--undo", is_flag=True, help="Take it back: they are told apart again.")
+def join(client: Client, same: tuple[str, ...], why: str, undo: bool) -> None:
+    """Say that assets are one machine, where nothing they showed says so; it survives every rescan.
+
+    The first one's id is kept, and with it what was set for it.
+
+    \b
+        mspctl assets join acme nas host-192-0-2-7 --note "its second card, seen on site"
+        mspctl assets join acme nas --undo
+    """
+    with client.lock(f"mspctl assets join {client.name}"):
+        found = [find(client, asset) for asset in same]
+        ids = list(dict.fromkeys(asset.id for asset in found))
+        if undo:
+            if not any(set(ids) & set(each.assets) for each in client.overrides().joined):
+                raise BadInput(f"{client.shown('overrides.yml')}: nothing was joined with {same[0]} by hand")
+        elif len(ids) < 2:
+            raise BadInput(f"{' and '.join(same)}: one asset already; name two or more")
+
+        def change(data: Any) -> None:
+            kept = [each for each in data.get("joined") or [] if not set(ids) & set(each["assets"])]
+            before = [each for each in data.get("joined") or [] if each not in kept]
+            whole = list(dict.fromkeys([*ids, *(id_ for each in before for id_ in each["assets"])]))
+            if not undo:
+                note = why or ", ".join(asset.name for asset in found)
+                kept.append({"assets": whole, "note": note})
+            data["joined"] = kept
+            if not kept:
+                del data["joined"]
+
+        client.edit_overrides(change)
+        update(client, client.file())
+        verb = "told apart again" if undo else "one machine"
+        client.commit(f"assets join: {', '.join(asset.name for asset in found)}: {verb}")
 
 
 @assets.command()

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
 import click
 
-from mspctl import hostkeys
+from mspctl import hostkeys, recog
 from mspctl.assets import merge
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.discovery import MODBUS_PORT, PROFILES, ScanRequest, SnmpLogin, plan, scan
 from mspctl.errors import BadInput, Interrupted
+from mspctl.fingerprints import Fingerprints, joined, shipped
 from mspctl.records import (
     Ambiguous,
     Asset,
@@ -35,6 +38,14 @@ from mspctl.workspace import Client
     type=click.Choice(tuple(PROFILES)),
     help="How much is asked; standard unless said. Only full connects to controllers of machines.",
 )
+@click.option(
+    "--fingerprints",
+    "folders",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Count this checkout of Rapid7 Recog beside our own, this time; mspctl.yml keeps one for good.",
+)
 @click.option("--resume", is_flag=True, help="Finish the last scan, which was killed or interrupted.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be sent, and about how long it takes; send nothing."
@@ -45,6 +56,7 @@ def discover(
     client: Client,
     only: tuple[str, ...],
     profile: ProfileName | None,
+    folders: tuple[Path, ...],
     resume: bool,
     dry_run: bool,
     as_json: bool,
@@ -77,12 +89,18 @@ def discover(
         )
         return
     with client.lock(f"mspctl discover {client.name}"):
-        result = observe(client, only, profile or "standard", resume=resume)
+        rules = fingerprints(client, folders)
+        result = observe(client, only, profile or "standard", resume=resume, rules=rules)
     answer(result, asset_table(result), as_json)
 
 
 def observe(
-    client: Client, only: tuple[str, ...] = (), profile: ProfileName = "standard", *, resume: bool = False
+    client: Client,
+    only: tuple[str, ...] = (),
+    profile: ProfileName = "standard",
+    *,
+    resume: bool = False,
+    rules: Fingerprints | None = None,
 ) -> tuple[Asset | Ambiguous, ...]:
     """Scan, and bring the assets up to date with what was seen; one commit. Needs the client's lock."""
     file = client.file()
@@ -96,7 +114,7 @@ def observe(
         except Interrupted as error:
             stopped = error
     before = {asset.id: asset for asset in client.assets() if isinstance(asset, Asset)}
-    result = update(client, file)
+    result = update(client, file, rules)
     client.commit(f"discover: {_news(before, result)}{' (stopped early)' if stopped else ''}")
     for doubt in result:
         if isinstance(doubt, Ambiguous):
@@ -106,16 +124,31 @@ def observe(
     return result
 
 
-def update(client: Client, file: ClientFile) -> tuple[Asset | Ambiguous, ...]:
+def update(
+    client: Client, file: ClientFile, rules: Fingerprints | None = None
+) -> tuple[Asset | Ambiguous, ...]:
     """Work the assets and the pinned host keys out of all observations, and save them."""
     overrides = client.overrides()
     records = tuple(client.scans())
-    merged = merge(records, file, overrides)
+    merged = merge(records, file, overrides, rules or fingerprints(client))
     pinned, conflicts = hostkeys.pin(client.known_hosts(), (*records, *merged), overrides)
     result = (*merged, *(conflict for conflict in conflicts if conflict not in merged))
     client.save("known_hosts", pinned)
     client.save_records("assets.jsonl", result)
     return result
+
+
+def fingerprints(client: Client, folders: Iterable[Path] = ()) -> Fingerprints:
+    """Return what tells devices apart: ours, the provider's, and those of `folders`.
+
+    Raise BadInput for a folder that holds none.
+    """
+    return _loaded(tuple(dict.fromkeys((*client.workspace.fingerprint_folders(), *folders))))
+
+
+@cache
+def _loaded(folders: tuple[Path, ...]) -> Fingerprints:
+    return joined((shipped(), *map(recog.load, folders))) if folders else shipped()
 
 
 def asset_table(found: Iterable[Asset | Ambiguous]) -> str:

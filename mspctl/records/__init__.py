@@ -1,6 +1,16 @@
 """Every record that passes between stages or lies in a file; no input, no output, no logic."""
 
-from mspctl.records.asset import Ambiguous, Asset, Identity, IdentityKind, Service, Value
+from mspctl.records.asset import (
+    Ambiguous,
+    Asset,
+    Candidate,
+    Ground,
+    Identity,
+    IdentityKind,
+    Outcome,
+    Service,
+    Value,
+)
 from mspctl.records.base import Json, Record
 from mspctl.records.change import Change, ChangeKind
 from mspctl.records.client import (
@@ -11,6 +21,7 @@ from mspctl.records.client import (
     Contact,
     Discovery,
     Exclusion,
+    Joined,
     Network,
     OptIn,
     Override,
@@ -47,6 +58,7 @@ __all__ = [
     "Asset",
     "AuthenticationProtocol",
     "Authorisation",
+    "Candidate",
     "Change",
     "ChangeKind",
     "ClientFile",
@@ -59,11 +71,13 @@ __all__ = [
     "Discovery",
     "End",
     "Exclusion",
+    "Ground",
     "HostOutcome",
     "HostStatus",
     "How",
     "Identity",
     "IdentityKind",
+    "Joined",
     "Json",
     "Layer",
     "Link",
@@ -72,6 +86,7 @@ __all__ = [
     "NodeKind",
     "Observation",
     "OptIn",
+    "Outcome",
     "Override",
     "OverridesFile",
     "PrivacyProtocol",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -18,6 +18,33 @@ class Value(Record, frozen=True, kw_only=True):
     rule: str  # which rule concluded it
     evidence: str  # the raw text it was concluded from, bounded
     since: datetime  # first seen so; not the latest look, which would change with every scan
+
+
+Outcome = Literal["stands", "contradicts", "too unsure", "less exact", "last resort"]
+"""What became of a candidate.
+
+contradicts: it lost and made the value that stands less sure; less exact: another only says it more
+precisely; last resort: it counts only where nothing else speaks.
+"""
+
+
+class Ground(Record, frozen=True, kw_only=True):
+    """One reason to think of a value."""
+
+    rule: str
+    confidence: float  # of this rule alone, 0 to 1
+    probe: str
+    evidence: str
+
+
+class Candidate(Record, frozen=True, kw_only=True):
+    """A value that a field of a profile might have, whether it got it or not."""
+
+    field: str
+    value: str
+    strength: Annotated[float, Meta(ge=0, le=1)]  # of its grounds together, before contradictions
+    outcome: Outcome
+    grounds: tuple[Ground, ...]
 
 
 class IdentityKind(StrEnum):

@@ -147,7 +147,15 @@ class Override(Record, frozen=True, kw_only=True):
     trusted_host_key: str | None = None  # "ssh-ed25519 AAAA…": accepted by the engineer in place of the pin
 
 
+class Joined(Record, frozen=True, kw_only=True):
+    """Assets of a scan's that are one machine, though nothing they showed says so."""
+
+    assets: Annotated[tuple[str, ...], Meta(min_length=2)]  # ids; the first one's is kept
+    note: str = ""
+
+
 class OverridesFile(Record, frozen=True, kw_only=True):
     """overrides.yml."""
 
     assets: tuple[Override, ...] = ()
+    joined: tuple[Joined, ...] = ()

@@ -35,3 +35,4 @@ class WorkspaceFile(Record, frozen=True, kw_only=True):
     services: dict[str, OptIn] = field(default_factory=dict)  # defaults under every client's own choice
     consoles: dict[str, Console] = field(default_factory=dict)
     rollout: Rollout = field(default_factory=Rollout)
+    fingerprints: tuple[str, ...] = ()  # checkouts of Recog that count beside ours; ~ or relative to here

@@ -73,3 +73,64 @@ def test_assets_are_exported(scanned: Client) -> None:
     assert must(scanned, "assets", "export", "acme", "--format", "netbox").startswith("name,role,")
     assert len(json.loads(must(scanned, "assets", "export", "acme", "--format", "json"))) == 2
     assert "<mxfile" in must(scanned, "assets", "export", "acme", "--format", "drawio")
+
+
+def shows(client: Client, banner: str) -> None:
+    """Let a third scan see an SSH server at 192.0.2.9."""
+    scan = "20261123T093000Z"
+    with client.log("observations", scan) as append:
+        append(ScanStarted(scan=scan, started_at=NOW, networks=("192.0.2.0/24",), ports=(22,)))
+        raw: dict[str, Json] = {"banner": banner}
+        append(Observation(scan=scan, address="192.0.2.9", probe="ssh", at=NOW, port=22, raw=raw))
+        append(ScanEnded(scan=scan, ended_at=NOW, addresses_probed=254))
+    update(client, client.file())
+
+
+def test_explain_tells_every_candidate(scanned: Client) -> None:
+    shows(scanned, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3")
+    text = must(scanned, "assets", "explain", "acme", "192.0.2.9")
+    assert "stands" in text and "Debian-2+deb12u3" in text
+    found = json.loads(must(scanned, "assets", "explain", "acme", "192.0.2.9", "os", "--json"))
+    assert {(each["field"], each["value"], each["outcome"]) for each in found} == {("os", "debian", "stands")}
+    assert found[0]["grounds"][0]["rule"]
+    arguments = ["assets", "explain", "acme", "192.0.2.9", "o_s", "-C", str(scanned.workspace.root)]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 3 and "did you mean 'os'" in refused.stderr
+
+
+def test_two_assets_are_joined_by_hand_and_told_apart_again(scanned: Client) -> None:
+    before = (scanned.path / "assets.jsonl").read_text()
+    must(scanned, "assets", "join", "acme", "192.0.2.9", "192.0.2.2", "--note", "one box")
+    (both,) = (each for each in json.loads(must(scanned, "assets", "list", "acme", "--json")))
+    assert set(both["addresses"]) == {"192.0.2.2", "192.0.2.9"}
+    assert both["merged_because"] == ["joined by hand: one box"]
+    refused = CliRunner().invoke(
+        main, ["assets", "join", "acme", "192.0.2.9", "192.0.2.2", "-C", str(scanned.workspace.root)]
+    )
+    assert refused.exit_code == 3 and "one asset already" in refused.stderr
+    must(scanned, "assets", "join", "acme", "192.0.2.9", "--undo")
+    assert (scanned.path / "assets.jsonl").read_text() == before
+    again = CliRunner().invoke(
+        main, ["assets", "join", "acme", "192.0.2.9", "--undo", "-C", str(scanned.workspace.root)]
+    )
+    assert again.exit_code == 3 and "nothing was joined" in again.stderr
+
+
+def test_fingerprints_of_the_providers_own_count_for_every_command(scanned: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "recog"
+    folder.mkdir()
+    (folder / "ssh_banners.xml").write_text(
+        '<fingerprints matches="ssh.banner"><fingerprint pattern="^Quartz">'
+        '<param pos="0" name="hw.vendor" value="Quartz"/></fingerprint></fingerprints>'
+    )
+    shows(scanned, "SSH-2.0-Quartz_1")
+    explain = ("assets", "explain", "acme", "192.0.2.9", "vendor")
+    assert "none" in must(scanned, *explain)
+    assert "Quartz" in must(scanned, *explain, "--fingerprints", str(folder))
+    settings = scanned.workspace.root / "mspctl.yml"
+    settings.write_text(settings.read_text() + f"\nfingerprints: [{folder}]\n")
+    must(scanned, "assets", "set", "acme", "192.0.2.9", "location=attic")
+    assert "Quartz" in must(scanned, "assets", "show", "acme", "192.0.2.9")
+    settings.write_text(settings.read_text().replace(str(folder), f"{folder}-gone"))
+    gone = CliRunner().invoke(main, [*explain, "-C", str(scanned.workspace.root)])
+    assert gone.exit_code == 3 and "recog-gone: no fingerprints" in gone.stderr
