@@ -89,7 +89,7 @@ def test_a_windows_domain_controller() -> None:
         *(("tcp", port, {"state": "open"}) for port in (88, 135, 389, 445)),
     )
     assert (found["os"], found["os_version"]) == ("windows", "2019")
-    assert (found["role"], found["kind"]) == ("directory-server", "server")
+    assert (found["role"], found["kind"]) == ("domain-controller", "server")
     assert (found["hostname"], found["domain"]) == ("dc1", "corp.example")
 
 
@@ -99,7 +99,7 @@ def test_samba_as_domain_controller_is_not_windows() -> None:
         directory(supportedcapabilities=[AD], dnshostname=["dc1.corp.example"]),
         *(("tcp", port, {"state": "open"}) for port in (88, 135, 389, 445)),
     )
-    assert (found.get("os"), found["role"]) == ("linux", "directory-server")
+    assert (found.get("os"), found["role"]) == ("linux", "domain-controller")
 
 
 def test_a_name_of_no_domain_is_no_domain() -> None:

@@ -141,7 +141,7 @@ def test_a_domain_controller_is_known_as_one(tmp_path: Path) -> None:
     assert said["netbios.controller"] == "yes" and said["kerberos.error"] == "6"  # nobody of that name
     assert (said["ntlm.domain"], said["ntlm.dns_domain"]) == ("CORP", "corp.example")
     profile = identify([observation(*each) for each in seen])
-    assert (profile["role"].value, profile["kind"].value) == ("directory-server", "server")
+    assert (profile["role"].value, profile["kind"].value) == ("domain-controller", "server")
     assert (profile["hostname"].value, profile["domain"].value) == ("dc1", "corp.example")
     assert "os" not in profile or profile["os"].value == "linux"  # not Windows, whatever it plays
 

@@ -76,6 +76,14 @@ def certificate(name: str, address: IPv4Address) -> tuple[Path, Path]:
     return file, key
 
 
+def directory_password() -> str:
+    """Return the password of the account that reads the directory, made at the first call."""
+    file = DIRECTORY / "directory_password"
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(15) + "-Aa7")  # what the domain's rules ask of a password
+    return file.read_text()
+
+
 def write_private(file: Path, text: str) -> None:
     """Write a file nobody else may read, at no moment."""
     file.touch(mode=0o600)

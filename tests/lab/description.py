@@ -117,6 +117,13 @@ class Description:
 
 
 @cache
+def directory() -> dict[str, Any]:
+    """Return directory.yml: what the client's domain controller believes."""
+    content: dict[str, Any] = yaml.safe_load(FILE.with_name("directory.yml").read_text())
+    return content
+
+
+@cache
 def harbour() -> Description:
     """Return the lab's description."""
     raw = yaml.safe_load(FILE.read_text())

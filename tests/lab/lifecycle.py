@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.lab import credentials, hosts, images, machine, network, probe, zabbix
 from tests.lab.credentials import Credentials
-from tests.lab.description import Description, Host
+from tests.lab.description import Description, Host, directory
 from tests.lab.podman import containers
 
 FILE = credentials.DIRECTORY / "lab.json"
@@ -121,6 +121,15 @@ def write_private_description(description: Description, words: Credentials) -> N
             "database_url": f"http://{noc.address}/clamav/mspctl-lab.ndb",
         },
         "dns": {"server": str(description.host("infra").address), "zone": description.zone},
+        "directory": {
+            "server": f"dc1.{directory()['domain']}",
+            "address": str(description.host("dc1").address),
+            "domain": directory()["domain"],
+            "ca_file": str(credentials.AUTHORITY),
+            "user": f"{directory()['reader']}@{directory()['domain']}",
+            "password": credentials.directory_password(),
+            "computers": directory()["computers"],
+        },
         "printer": {"printed_file": str(hosts.PRINTED / "bytes")},
     }
     credentials.write_private(FILE, json.dumps(content, indent=2) + "\n")

@@ -1,6 +1,7 @@
 """The files that make a container this host and no other: written into it before its first start."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tests.lab import antivirus, credentials
 from tests.lab.credentials import Credentials
-from tests.lab.description import Description, Host
+from tests.lab.description import Description, Host, directory
 
 TECHNICIAN_ID = 1000
 
@@ -30,7 +31,10 @@ def files(description: Description, host: Host, resolvers: list[str]) -> tuple[F
     if host.has_ssh:
         made += _access(host)
     if host.image in ("web", "noc"):
-        made += _certificate(description, host)
+        made += _certificate(full_name(description, host), host)
+    if host.image == "dc":
+        made += _certificate(f"{host.name}.{directory()['domain']}", host)
+        made += _domain(description, host)
     if host.image == "infra":
         made += _names(description, resolvers)
     if host.image == "noc":
@@ -78,10 +82,30 @@ def _access(host: Host) -> Iterator[File]:
     yield File("/home/technician/.ssh/authorized_keys", allowed, 0o600, TECHNICIAN_ID)
 
 
-def _certificate(description: Description, host: Host) -> Iterator[File]:
-    certificate, key = credentials.certificate(full_name(description, host), host.address)
+def _certificate(name: str, host: Host) -> Iterator[File]:
+    certificate, key = credentials.certificate(name, host.address)
     yield File("/etc/ssl/certs/lab.pem", certificate.read_bytes())
     yield File("/etc/ssl/private/lab.key", key.read_bytes(), 0o600)
+
+
+def _domain(description: Description, host: Host) -> Iterator[File]:
+    """Yield what the domain controller makes its domain of."""
+    infra = next(other for other in description.hosts if other.image == "infra")
+    settings = [
+        f"dns forwarder = {infra.address}",
+        f"interfaces = lo {host.address}",
+        "bind interfaces only = yes",
+        "tls enabled = yes",
+        "tls keyfile = /etc/ssl/private/lab.key",
+        "tls certfile = /etc/ssl/certs/lab.pem",
+        "tls cafile =",
+    ]
+    content = directory() | {
+        "address": str(host.address),
+        "password": credentials.directory_password(),
+        "settings": settings,
+    }
+    yield File("/etc/lab/domain.json", json.dumps(content).encode(), 0o600)
 
 
 def _names(description: Description, resolvers: list[str]) -> Iterator[File]:
@@ -90,6 +114,7 @@ def _names(description: Description, resolvers: list[str]) -> Iterator[File]:
         # Naming the link lifts Debian's restriction to askers of the same segment.
         "interface=eth0", "no-resolv", "no-hosts", "addn-hosts=/etc/harbour-hosts",
         f"domain={description.zone}", f"local=/{description.zone}/",
+        *(f"server=/{directory()['domain']}/{host.address}" for host in description.hosts if host.image == "dc"),
         *(f"server={resolver}" for resolver in resolvers),
         "dhcp-range=10.203.20.100,10.203.20.150,1h",
         f"dhcp-option=option:router,{description.network('servers').router}",
