@@ -116,7 +116,7 @@ def test_printers_and_power_supplies_say_what_they_are() -> None:
         ("32473.9", "Brookvale laser printer", ("printer", "printer", "", "")),
         ("32473.9", "", ("", "", "", "")),
         ("311.1.1.3.1.3", "Hardware: x - Software: Windows Version 6.3 (Build 20348 Multiprocessor Free)",
-         ("server", "directory-server", "Microsoft", "")),
+         ("server", "domain-controller", "Microsoft", "")),
         ("311.1.1.3.1.1", "Hardware: x - Software: Windows Version 6.3 (Build 22631 Multiprocessor Free)",
          ("workstation", "", "Microsoft", "")),
     ],

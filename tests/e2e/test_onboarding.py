@@ -24,8 +24,8 @@ from tests.workspace import CLIENT, Engineer
 pytest_plugins = ["tests.lab.plugin"]
 pytestmark = pytest.mark.lab
 
-AGENT_HOSTS = {"db", "files", "infra", "web", "ws-reception", "ws-surgery1", "ws-surgery2"}
-ANTIVIRUS_HOSTS = AGENT_HOSTS - {"db", "infra"}
+AGENT_HOSTS = {"db", "dc1", "files", "infra", "web", "ws-reception", "ws-surgery1", "ws-surgery2"}
+ANTIVIRUS_HOSTS = AGENT_HOSTS - {"db", "dc1", "infra"}
 REKEYED = "ws-surgery1"  # gets other host keys on the way
 Lab = dict[str, Any]
 
@@ -86,7 +86,7 @@ def test_preview_leaves_the_hosts_as_they_are(engineer: Engineer) -> None:
     before = {name: packages(name) for name in sorted(AGENT_HOSTS)}
     done = engineer.mspctl("rollout", CLIENT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "would change 7 hosts" in done.stdout
+    assert "would change 8 hosts" in done.stdout
     assert {name: packages(name) for name in sorted(AGENT_HOSTS)} == before
 
 
@@ -281,13 +281,13 @@ def test_git_log_tells_the_story(engineer: Engineer) -> None:
             r"^init: workspace of Northwind IT",
             r"^harbour: client added: Harbour Dental",
             r"^harbour: edited by hand: client.yml",
-            r"^harbour: discover: 11 assets, 11 new",
-            r"^harbour: inventory: 11 hosts, 7 managed",
-            r"^harbour: rollout \(preview\): 7 of 7 hosts",
+            r"^harbour: discover: 12 assets, 12 new",
+            r"^harbour: inventory: 12 hosts, 8 managed",
+            r"^harbour: rollout \(preview\): 8 of 8 hosts",
             r"^harbour: left by an interrupted command: .*runs/",
             r"^harbour: rollout: \d of \d hosts, \d hosts changed",
-            r"^harbour: verify: 12 covered, 10 excluded",
-            r"^harbour: uninstall: 7 of 7 hosts, 7 hosts changed",
+            r"^harbour: verify: 13 covered, 11 excluded",
+            r"^harbour: uninstall: 8 of 8 hosts, 8 hosts changed",
         )
     ]
     assert -1 not in told and told == sorted(told), story

@@ -110,11 +110,12 @@ def _domain(description: Description, host: Host) -> Iterator[File]:
 
 def _names(description: Description, resolvers: list[str]) -> Iterator[File]:
     """Yield dnsmasq's settings: names and addresses of the client, and leases for its servers' segment."""
+    domain = directory()["domain"]
     settings = [
         # Naming the link lifts Debian's restriction to askers of the same segment.
         "interface=eth0", "no-resolv", "no-hosts", "addn-hosts=/etc/harbour-hosts",
         f"domain={description.zone}", f"local=/{description.zone}/",
-        *(f"server=/{directory()['domain']}/{host.address}" for host in description.hosts if host.image == "dc"),
+        *(f"server=/{domain}/{each.address}" for each in description.hosts if each.image == "dc"),
         *(f"server={resolver}" for resolver in resolvers),
         "dhcp-range=10.203.20.100,10.203.20.150,1h",
         f"dhcp-option=option:router,{description.network('servers').router}",
