@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mspctl.errors import BadInput
+from mspctl.facts.enterprises import owner
 from mspctl.fingerprints import FIELDS, Fingerprints, Rule, read, shipped
 from mspctl.identify import THRESHOLD, candidates, identify
 from mspctl.records import Observation
@@ -126,6 +127,16 @@ def test_a_number_in_a_makers_tree_and_a_description_tell_what_a_device_is(
 ) -> None:
     said = {OBJECT: f"1.3.6.1.4.1.{number}", DESCRIPTION: description}
     assert part({"snmp": said}, "kind", "role", "vendor", "model") == expected
+
+
+def test_a_makers_number_nobody_wrote_a_rule_for_is_looked_up() -> None:
+    assert part({"snmp": {OBJECT: "1.3.6.1.4.1.62000.1"}}, "vendor", "kind") == (owner("62000"), "")
+    assert owner("62000") and not owner("8072") and not owner("32473")
+
+
+def test_the_listing_of_owners_repeats_nothing_that_the_rules_name() -> None:
+    (tree,) = (tree for tree in shipped().trees if tree.id == "snmp-maker")
+    assert not [number for number in tree.values if owner(number)]
 
 
 def test_a_kind_that_says_less_contradicts_none_that_says_more() -> None:

@@ -14,6 +14,7 @@ from importlib.resources import files
 import msgspec
 import yaml
 
+from mspctl.facts.enterprises import owner
 from mspctl.facts.snmp_tables import CHASSIS, STACK, bytes_of, capabilities, mac
 from mspctl.facts.text import Facts, Raw, given, line
 from mspctl.records import Json, Record
@@ -50,7 +51,16 @@ COMMON = {
     "snmp.ups_vendor": "1.3.6.1.2.1.33.1.1.1.0",  # UPS-MIB, RFC 1628
     "snmp.ups_model": "1.3.6.1.2.1.33.1.1.2.0",
     "snmp.ups_software": "1.3.6.1.2.1.33.1.1.3.0",
+    "snmp.ups_agent": "1.3.6.1.2.1.33.1.1.4.0",  # the version of its card
     "snmp.ups_name": "1.3.6.1.2.1.33.1.1.5.0",
+    "snmp.probe_software": "1.3.6.1.2.1.16.19.2.0",  # probeSoftwareRev of RMON2-MIB, RFC 4502: switches
+    "snmp.cable_serial": "1.3.6.1.2.1.69.1.1.4.0",  # DOCS-CABLE-DEVICE-MIB, RFC 4639
+    "snmp.cable_software": "1.3.6.1.2.1.69.1.3.5.0",
+    "snmp.med_software": "1.0.8802.1.1.2.1.5.4795.1.2.4.0",  # LLDP-MED's inventory, ANSI/TIA-1057
+    "snmp.med_serial": "1.0.8802.1.1.2.1.5.4795.1.2.5.0",
+    "snmp.med_vendor": "1.0.8802.1.1.2.1.5.4795.1.2.6.0",
+    "snmp.med_model": "1.0.8802.1.1.2.1.5.4795.1.2.7.0",
+    "snmp.power_ethernet": "1.3.6.1.2.1.105.1.3.1.1.2.1",  # pethMainPsePower, RFC 3621: watts it gives
 }
 OBJECTS = SYSTEM | COMMON
 """Every fact that is one object, and that object."""
@@ -63,6 +73,10 @@ _ENTERPRISE = re.compile(r"1\.3\.6\.1\.4\.1\.(\d{1,10})(?:\.|$)")
 _PRINTER = "1.3.6.1.2.1.25.3.1.5"  # hrDevicePrinter
 _ETHERNET = frozenset({6, 62, 69, 117})  # https://www.iana.org/assignments/ianaiftype-mib
 _WIRELESS = 71
+
+
+_AGENTS = frozenset({"", "0", "3", "99", "2021", "8072"})  # UCD's and net-snmp's, for instance
+_CHIPS = frozenset({"4413", "27282"})  # Broadcom's and Realtek's kits
 
 
 class Maker(Record, frozen=True, kw_only=True):
@@ -88,6 +102,20 @@ def makers() -> tuple[Maker, ...]:
     return msgspec.convert(yaml.safe_load(text), tuple[Maker, ...])
 
 
+@cache
+def branches() -> tuple[str, ...]:
+    """Return the makers' numbers a device under an agent's number may answer below."""
+    text = (files("mspctl") / "data" / "snmp" / "branches.yml").read_text("utf-8")
+    return tuple(str(number) for number in msgspec.convert(yaml.safe_load(text), tuple[int, ...]))
+
+
+def may_be_anybodys(values: Mapping[str, Json]) -> bool:
+    """Return whether a device's sysObjectID tells of its agent alone, or of nothing."""
+    own = _text(values.get(SYSTEM["snmp.object_id"])).lstrip(".")
+    number, _, rest = own.removeprefix(ENTERPRISES).partition(".")
+    return not own.startswith(ENTERPRISES) or number in _AGENTS or (number in _CHIPS and not rest)
+
+
 def details(values: Mapping[str, Json]) -> Iterator[tuple[str, ...]]:
     """Yield what a device is worth asking after its system group."""
     yield tuple(COMMON.values())
@@ -104,7 +132,7 @@ def _wanted(values: Mapping[str, Json]) -> set[str]:
     own = _own_number(values)
     return {
         _whole(oid, own)
-        for maker in _fitting(own)
+        for maker in _fitting(values)
         for oid in (*maker.kind, *maker.model, *maker.serial, *maker.member, *maker.version)
     }
 
@@ -113,11 +141,20 @@ def _own_number(values: Mapping[str, Json]) -> str:
     return _text(values.get(SYSTEM["snmp.object_id"])).lstrip(".").removeprefix(ENTERPRISES)
 
 
-def _fitting(own: str) -> Iterator[Maker]:
-    """Yield the makers whose objects a device may know, by its sysObjectID."""
+def _fitting(values: Mapping[str, Json]) -> Iterator[Maker]:
+    """Yield the makers whose objects a device may know, by its sysObjectID or what it answered below."""
+    owns = [_own_number(values), *_answered(values)]
     for maker in makers():
-        if any(f"{own}.".startswith(under + ".") for under in maker.under):
+        if any(f"{own}.".startswith(under + ".") for own in owns for under in maker.under):
             yield maker
+
+
+def _answered(values: Mapping[str, Json]) -> list[str]:
+    """Return what an agent of anybody's answered below makers' numbers, below the enterprises."""
+    if not may_be_anybodys(values):
+        return []
+    own = {oid.removeprefix(ENTERPRISES) for oid in values if oid.startswith(ENTERPRISES)}
+    return sorted(oid for oid in own if oid.partition(".")[0] in branches())
 
 
 def _whole(oid: str, own: str) -> str:
@@ -150,9 +187,10 @@ def is_printer(values: Mapping[str, Json]) -> bool:
 def parse(raw: Raw) -> Facts:
     """Return a fact for each object that answered, and what tables and makers' own objects add.
 
-    snmp.enterprise is the maker's number; snmp.vendor_model, _serial, _version come from objects of its
-    own, snmp.member_serial from a table of its own, which may tell of another machine; snmp.agents names the
-    groups of these that answered; snmp.ethernets counts Ethernet interfaces.
+    snmp.enterprise is the maker's number, snmp.owner who registered it; snmp.branch is the one maker's number
+    below which a device answered whose sysObjectID names nobody; snmp.vendor_model, _serial, _version come
+    from objects of a maker's own, snmp.member_serial from a table that may tell of another machine;
+    snmp.agents names the groups of these that answered; snmp.ethernets counts Ethernet interfaces.
     """
     values = raw.get("values")
     if not isinstance(values, dict):
@@ -161,6 +199,9 @@ def parse(raw: Raw) -> Facts:
     found["snmp.object_id"] = found["snmp.object_id"].lstrip(".")
     maker = _ENTERPRISE.match(found["snmp.object_id"])
     found["snmp.enterprise"] = maker[1] if maker else ""
+    numbers = sorted({oid.partition(".")[0] for oid in _answered(values)}, key=int)
+    found["snmp.branch"] = ENTERPRISES + numbers[0] if len(numbers) == 1 else ""
+    found["snmp.owner"] = owner(found["snmp.enterprise"])
     found["snmp.printer"] = "yes" if is_printer(values) else ""
     found["snmp.engine"] = _engine(found["snmp.engine"])
     found["snmp.bridge"] = mac(found["snmp.bridge"])
@@ -178,7 +219,7 @@ def _own(values: Mapping[str, Json]) -> Facts:
     own = _own_number(values)
     found: Facts = {}
     answered = []
-    for maker in _fitting(own):
+    for maker in _fitting(values):
         lists = {
             "snmp.vendor_model": maker.model,
             "snmp.vendor_serial": maker.serial,

@@ -17,7 +17,7 @@ from benchmarks.recorded import Device, answer, device
 from mspctl.discovery import SnmpLogin
 from mspctl.discovery.probes import snmp
 from mspctl.discovery.probes.snmp_agent import Agent, GaveUp
-from mspctl.facts.snmp import OBJECTS
+from mspctl.facts.snmp import OBJECTS, parse
 
 HOST = "127.0.0.9"
 SWITCH = """\
@@ -115,6 +115,38 @@ def test_version_1_is_spoken_where_2c_is_not_and_refused_objects_cost_no_others(
         raw = collected(port, seconds=0.3)
     assert raw["values"][OBJECTS["snmp.name"]] == "sw-floor1"
     assert raw["interfaces"][0]["description"] == "Port 3" and raw["lldp"][0]["name"] == "sw-floor2"
+
+
+COMMON_AGENT = "1.3.6.1.2.1.1.1.0|4|Linux box 4.4.9 #6 SMP armv7l\n1.3.6.1.2.1.1.2.0|6|{}\n"
+BELOW = "1.3.6.1.4.1.1418.6.1.3.0|4|2.45\n"  # 1418 is Dataprobe's, who make power strips
+
+
+@pytest.mark.parametrize("number", ["1.3.6.1.4.1.8072.3.2.10", "0.0", "1.3"])
+def test_what_a_common_agent_answers_below_tells_who_made_the_device(number: str) -> None:
+    device_of_theirs = recording(COMMON_AGENT.format(number) + BELOW)
+    with agent(lambda data: answer(device_of_theirs, data)) as port:
+        said = parse(collected(port))
+    assert said["snmp.branch"] == "1.3.6.1.4.1.1418"
+
+
+def test_a_device_whose_number_names_its_maker_is_not_asked_for_others() -> None:
+    asked = 0
+
+    def counting(data: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
+        return answer(named, data)
+
+    named = recording(COMMON_AGENT.format("1.3.6.1.4.1.32473.1") + BELOW)
+    with agent(counting) as port:
+        assert "snmp.branch" not in parse(collected(port))
+    assert asked < 12
+
+
+def test_a_device_below_two_makers_numbers_is_left_alone() -> None:
+    both = recording(COMMON_AGENT.format("1.3.6.1.4.1.8072.3.2.10") + BELOW + BELOW.replace("1418", "6574"))
+    with agent(lambda data: answer(both, data)) as port:
+        assert "snmp.branch" not in parse(collected(port))
 
 
 def test_an_endless_table_is_cut_short() -> None:

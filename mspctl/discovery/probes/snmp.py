@@ -11,7 +11,17 @@ from contextlib import suppress
 
 from mspctl.discovery.probes.snmp_agent import SILENT, Agent, GaveUp, Walk
 from mspctl.discovery.request import SnmpLogin
-from mspctl.facts.snmp import BINARY, SYSTEM, answers_bridge, details, first_below, is_router
+from mspctl.facts.snmp import (
+    BINARY,
+    ENTERPRISES,
+    SYSTEM,
+    answers_bridge,
+    branches,
+    details,
+    first_below,
+    is_router,
+    may_be_anybodys,
+)
 from mspctl.facts.snmp_tables import CHASSIS, ENTITY, ENTITY_COLUMNS, STACK, TABLES, entity
 from mspctl.records import Json
 
@@ -71,15 +81,23 @@ async def _greeted(
 
 async def _asked(agent: Agent, values: dict[str, Json], raw: Raw) -> None:
     """Put all that is worth asking into `values` and `raw`, the most telling first."""
+    if may_be_anybodys(values):
+        for number in branches():
+            values |= await _first(agent, ENTERPRISES + number)
     for group in details(values):
         values |= await agent.get(group, BINARY)
     for oid in first_below(values):
-        rows = (await agent.walk(oid, 1)).rows
-        values |= {f"{oid}.{'.'.join(map(str, index))}": value for index, value in rows.items()}
+        values |= await _first(agent, oid)
     await _entities(agent, raw)
     await _walked(agent, raw, "interfaces", "addresses")
     if answers_bridge(values) or is_router(values) or _interfaces(raw) >= _MANY_INTERFACES:
         await _neighbours(agent, raw)
+
+
+async def _first(agent: Agent, oid: str) -> dict[str, Json]:
+    """Return the first object below another with its value; {} where there is none."""
+    rows = (await agent.walk(oid, 1)).rows
+    return {f"{oid}.{'.'.join(map(str, index))}": value for index, value in rows.items()}
 
 
 async def _neighbours(agent: Agent, raw: Raw) -> None:
