@@ -24,12 +24,46 @@ PORTS = tuple(sorted({*OPEN, *WINDOWS, *(21, 23, 25, 53, 88, 110, 143, 389, 515,
                       *(993, 995, 1433, 3306, 5900, 9100)}))  # fmt: skip
 
 
-class Cable:
+def inside(namespace: str, argv: list[str]) -> list[str]:
+    """Return what runs a program in a namespace."""
+    return ["ip", "netns", "exec", namespace, *argv]
+
+
+class Ends:
+    """A scanner's namespace and another, joined by a cable; nothing else is in either."""
+
+    def __init__(self) -> None:
+        """Choose names that are free."""
+        self.scanner, self.target = (f"mspctl-bench-{os.getpid()}-{side}" for side in "st")
+
+    def run(self, namespace: str, argv: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a program in a namespace."""
+        return subprocess.run(inside(namespace, argv), text=True, cwd=ROOT, **options)
+
+    def ip(self, namespace: str, *lines: str) -> None:
+        """Carry out lines of `ip` in a namespace."""
+        subprocess.run(["ip", "-n", namespace, "-batch", "-"], input="\n".join(lines), text=True, check=True)
+
+    def join(self) -> None:
+        """Make both namespaces and lay the cable."""
+        for name in (self.scanner, self.target):
+            subprocess.run(["ip", "netns", "add", name], check=True)
+        self.ip(self.scanner, f"link add cable type veth peer name cable netns {self.target}")
+        for name in (self.scanner, self.target):
+            self.ip(name, "link set lo up", "link set cable up")
+
+    def remove(self) -> None:
+        """Remove both, and with them the cable."""
+        for name in (self.scanner, self.target):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+class Cable(Ends):
     """A scanner and, at the other end of a cable, all machines of a client."""
 
     def __init__(self) -> None:
-        """Choose names that are free, and who is alive."""
-        self.scanner, self.target = (f"mspctl-bench-{os.getpid()}-{side}" for side in "st")
+        """Choose who is alive."""
+        super().__init__()
         chance = Random(77)
         self.alive: dict[str, list[str]] = {}
         for name, cidr in NETWORKS.items():
@@ -47,20 +81,14 @@ class Cable:
         """Return the open ports of a machine."""
         return WINDOWS if host in self.windows else OPEN
 
-    def run(self, namespace: str, argv: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a program in a namespace."""
-        return subprocess.run(["ip", "netns", "exec", namespace, *argv], text=True, cwd=ROOT, **options)
-
-    def _make(self) -> None:
+    def join(self) -> None:
+        """Make the networks and their machines."""
+        super().join()
         for name in (self.scanner, self.target):
-            subprocess.run(["ip", "netns", "add", name], check=True)
-        self._ip(self.scanner, f"link add cable type veth peer name cable netns {self.target}")
-        for name in (self.scanner, self.target):
-            self._ip(name, "link set lo up", "link set cable up")
             self.run(name, ["sh", "-c", "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done"])
-        self._ip(self.scanner, "addr add 10.77.0.1/22 dev cable", "addr add 10.77.4.1/24 dev cable",
+        self.ip(self.scanner, "addr add 10.77.0.1/22 dev cable", "addr add 10.77.4.1/24 dev cable",
                  *(f"route add {NETWORKS[name]} via {GATEWAY}" for name in "CD"))  # fmt: skip
-        self._ip(
+        self.ip(
             self.target,
             *(f"addr add {host}/22 dev cable noprefixroute" for host in self.alive["A"]),
             *(f"addr add {host}/24 dev cable noprefixroute" for host in self.alive["B"]),
@@ -78,9 +106,6 @@ class Cable:
         )
         time.sleep(0.5)  # the cable needs a moment to carry
 
-    def _ip(self, namespace: str, *lines: str) -> None:
-        subprocess.run(["ip", "-n", namespace, "-batch", "-"], input="\n".join(lines), text=True, check=True)
-
     def _nft(self, namespace: str, *lines: str) -> None:
         text = "table inet bench {\n" + "\n".join(lines) + "\n}\n"
         self.run(namespace, ["nft", "-f", "-"], input=text, check=True)
@@ -92,8 +117,8 @@ def cable() -> Iterator[Cable]:
     made = Cable()
     serving = None
     try:
-        made._make()
-        argv = ["ip", "netns", "exec", made.target, sys.executable, "-m", "benchmarks.machines"]
+        made.join()
+        argv = inside(made.target, [sys.executable, "-m", "benchmarks.machines"])
         serving = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         if not serving.stdout or serving.stdout.readline() != "ready\n":
             raise RuntimeError("the machines of the measurement did not start")
@@ -102,5 +127,4 @@ def cable() -> Iterator[Cable]:
         if serving:
             serving.kill()
             serving.wait()
-        for name in (made.scanner, made.target):
-            subprocess.run(["ip", "netns", "del", name], check=False)
+        made.remove()

@@ -88,19 +88,27 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", " ", text.lower()).strip()
 
 
+def truths(each: Recorded) -> dict[str, str]:
+    """Return what is known to be right of each field; "" where nothing was recorded."""
+    expected = each["expected"] | {"vendor": _VENDOR.get(each["expected"]["os"])}
+    texts = {field: expected[field] or "" for field in FIELDS}
+    return {field: "" if _NOT_RECORDED.fullmatch(text) else text for field, text in texts.items()}
+
+
 def scores(recorded: list[Recorded], raws: list[dict[str, Json] | None]) -> dict[tuple[str, str], Score]:
     """Return each field's score in each half."""
     found: dict[tuple[str, str], Score] = {}
     for each, raw in zip(recorded, raws, strict=True):
-        expected = each["expected"] | {"vendor": _VENDOR.get(each["expected"]["os"])}
+        system = each["expected"]["os"]
         profile = identify([_observation(raw)]) if raw else {}
-        for field, name in FIELDS.items():
-            if _NOT_RECORDED.fullmatch(truth := expected[field] or ""):
+        for field, truth in truths(each).items():
+            if not truth:
                 continue
+            name = FIELDS[field]
             answer = profile[name].value if name in profile else ""
-            right = bool(answer) and is_right(field, expected["os"], truth, answer)
-            known, answered, rights = found.get((half(expected["os"]), field), Score(0, 0, 0))
-            found[half(expected["os"]), field] = Score(known + 1, answered + bool(answer), rights + right)
+            right = bool(answer) and is_right(field, system, truth, answer)
+            known, answered, rights = found.get((half(system), field), Score(0, 0, 0))
+            found[half(system), field] = Score(known + 1, answered + bool(answer), rights + right)
     return found
 
 

@@ -1,9 +1,13 @@
-"""How fast packets may leave."""
+"""How fast packets may leave, and with how many machines to talk at a time."""
 
-from collections.abc import Callable
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 
 _SEVERAL = 8  # packets that leave together: waking up for each of them costs more than sending it
+_FIRST_TALKS, _FEWEST_TALKS, _MOST_TALKS = 32, 4, 256
 
 
 class Pace:
@@ -29,3 +33,50 @@ class Pace:
     def take(self) -> None:
         """Count one packet as sent."""
         self._tokens -= 1.0
+
+
+class Talks:
+    """Room for long conversations: more while all answers come, half where some do not.
+
+    Machines of a site share the way to it, and simulated or virtual ones a processor: asked all at once
+    they fall silent. So room is found out as TCP does it: https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    """
+
+    def __init__(self) -> None:
+        """Start with what any site bears."""
+        self.room = _FIRST_TALKS
+        self.is_strained = False  # somebody was silent who had been heard before
+        self._under_way = 0
+        self._since_less = 0  # talks that ended since room was last made less
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for room, and hold it."""
+        while self._under_way >= self.room:
+            free = asyncio.get_running_loop().create_future()
+            self._waiting.append(free)
+            await free
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._let_in()
+
+    def ended(self, *, silences: int) -> None:
+        """Take how a talk went: how many of its questions were not answered."""
+        self._since_less += 1
+        self.is_strained |= bool(silences)
+        if not silences:
+            self.room = min(_MOST_TALKS, self.room + 1)
+        elif self._since_less > self.room:  # those that suffered together count once
+            self.room, self._since_less = max(_FEWEST_TALKS, self.room // 2), 0
+
+    def _let_in(self) -> None:
+        for _ in range(max(0, self.room - self._under_way)):
+            while self._waiting and self._waiting[0].done():
+                self._waiting.popleft()  # its talk was given up
+            if not self._waiting:
+                return
+            self._waiting.popleft().set_result(None)

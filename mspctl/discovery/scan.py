@@ -11,6 +11,7 @@ from time import monotonic
 from mspctl.discovery import services
 from mspctl.discovery.datagrams import Datagrams, datagrams
 from mspctl.discovery.limits import files_free, more_files
+from mspctl.discovery.pace import Talks
 from mspctl.discovery.probes.ptr import Names
 from mspctl.discovery.request import ScanRequest
 from mspctl.discovery.resume import Earlier
@@ -84,6 +85,7 @@ class _Run:
         self._record = record
         self._progress = progress
         self._names = Names(request.dns, request.timeout_seconds)
+        self._talks = Talks()
         self._looked_at = 0
         self._probed = 0
         self._strays = 0
@@ -173,7 +175,8 @@ class _Run:
         """Begin to ask a machine what it is."""
         self._machines += 1
         seconds = target.line.last_seconds(target.seconds)
-        self._ask(target.address, services.of_machine(target.address, self._request, self._names, seconds))
+        asked = services.of_machine(target.address, self._request, self._names, self._talks, seconds)
+        self._ask(target.address, asked)
         calls = services.by_datagram(target.address, self._request, self._post)
         self._ask(target.address, calls, together=True)
 

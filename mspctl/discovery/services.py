@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import cache, partial
 
 from mspctl.discovery.datagrams import Datagrams
+from mspctl.discovery.pace import Talks
 from mspctl.discovery.probes import (
     bacnet,
     banner,
@@ -77,15 +78,19 @@ Question = tuple[str, int | None, Callable[[], Awaitable[dict[str, Json] | None]
 _context = cache(unverified_context)  # loading it costs milliseconds
 
 
-def of_machine(address: str, request: ScanRequest, names: Names, seconds: float) -> Iterator[Question]:
+def of_machine(
+    address: str, request: ScanRequest, names: Names, talks: Talks, seconds: float
+) -> Iterator[Question]:
     """Yield what a machine is asked once it is known to be there, whatever its ports.
 
-    An answer is waited for by multiples of `seconds`, which suit the way to the machine.
+    An answer is waited for by multiples of `seconds`, which suit the way to the machine; long talks wait
+    for their turn among `talks`.
     """
     yield "ptr", None, partial(names.collect, address)
     if (request.snmp_communities or request.snmp_users) and request.asks("snmp"):
         logins = request.snmp_communities
-        yield "snmp", None, partial(snmp.collect, address, logins, seconds, users=request.snmp_users)
+        users = request.snmp_users
+        yield "snmp", None, partial(snmp.collect, address, logins, seconds, users=users, talks=talks)
 
 
 def by_datagram(address: str, request: ScanRequest, post: Datagrams) -> Iterator[Question]:

@@ -8,7 +8,9 @@ passwords are neither part of what is returned nor of any message.
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from time import monotonic
 
+from mspctl.discovery.pace import Talks
 from mspctl.discovery.probes.snmp_agent import SILENT, Agent, GaveUp, Walk
 from mspctl.discovery.request import SnmpLogin
 from mspctl.facts.snmp import (
@@ -26,7 +28,8 @@ from mspctl.facts.snmp_tables import CHASSIS, ENTITY, ENTITY_COLUMNS, STACK, TAB
 from mspctl.records import Json
 
 PORT = 161
-_TRIES = 2
+_PATIENCE = 2  # times as long an answer is waited for at the second try
+_STRAINED = 3  # times as long where machines fell silent that had been heard
 _MOST_SECONDS = 30.0  # for one device
 _MOST_ENTITIES = 1_024  # looked through for chassis
 _MOST_ROWS_WITHOUT_CHASSIS = 16
@@ -43,40 +46,63 @@ async def collect(
     port: int = PORT,
     users: Iterable[SnmpLogin] = (),
     most_seconds: float = _MOST_SECONDS,
+    talks: Talks | None = None,
 ) -> Raw | None:
     """Return what a device answers under the first user or community it knows; None for silence.
 
     All are tried at once: most machines speak no SNMP, and each silence costs its time. Version 1 is
-    spoken where 2c is not answered. What was heard until `most_seconds` have passed is kept.
+    spoken where 2c is not answered. What it is asked then waits for its turn among `talks`; what was heard
+    until `most_seconds` of its own have passed is kept.
     """
     logins = (*users, *(SnmpLogin(community=each) for each in communities))
-    answers = await asyncio.gather(*(_greeted(address, port, each, seconds) for each in logins))
-    agent, values = next((answer for answer in answers if answer[1]), (None, {}))
+    room = talks or Talks()
+    agent, values = await _met(address, port, logins, seconds)
+    if agent is None:
+        async with room.turn():  # behind those that wait: they tell whether all were asked too much at once
+            if room.is_strained:
+                agent, values = await _met(address, port, logins, _STRAINED * seconds)
     if agent is None:
         return None
     raw: Raw = {"values": values}
-    with suppress(TimeoutError, GaveUp):
-        async with asyncio.timeout(most_seconds):
-            await _asked(agent, values, raw)
+    async with room.turn():
+        with suppress(TimeoutError, GaveUp):
+            async with asyncio.timeout(most_seconds):
+                await _asked(agent, values, raw)
+        room.ended(silences=agent.silences)
     return raw
+
+
+async def _met(
+    address: str, port: int, logins: Iterable[SnmpLogin], seconds: float
+) -> tuple[Agent | None, dict[str, Json]]:
+    """Return a device under the first login it knows, and its system group; {} for silence."""
+    answers = await asyncio.gather(*(_greeted(address, port, each, seconds) for each in logins))
+    return next((answer for answer in answers if answer[1]), (None, {}))
 
 
 async def _greeted(
     address: str, port: int, login: SnmpLogin, seconds: float
 ) -> tuple[Agent | None, dict[str, Json]]:
-    """Return a device under one login, and its system group; {} for silence."""
+    """Return a device under one login, and its system group; {} for silence.
+
+    Silence is asked again with twice the patience, and so is whoever took long all the time after.
+    """
     objects = tuple(SYSTEM.values())
+    began = monotonic()
     try:
-        agents = [Agent(address, port, login, seconds)]
+        quick = Agent(address, port, login, seconds)
+        patient = [Agent(address, port, login, _PATIENCE * seconds)]
         if not login.user:
-            agents.append(Agent(address, port, login, seconds, is_old=True))
-        async with asyncio.timeout(seconds * (_TRIES + 1) * 2):
-            if found := await agents[0].greet(objects, 1):
-                return agents[0], found
-            both = await asyncio.gather(*(each.greet(objects, _TRIES - 1) for each in agents))
+            patient.append(Agent(address, port, login, _PATIENCE * seconds, is_old=True))
+        async with asyncio.timeout(
+            2 * seconds * (1 + _PATIENCE)
+        ):  # to be greeted takes version 3 two questions
+            if found := await quick.greet(objects):
+                return (patient[0] if monotonic() - began > seconds / 4 else quick), found
+            both = await asyncio.gather(*(each.greet(objects) for each in patient))
     except SILENT:
         return None, {}
-    return next(((agent, found) for agent, found in zip(agents, both, strict=True) if found), (None, {}))
+    return next(((agent, found) for agent, found in zip(patient, both, strict=True) if found), (None, {}))
 
 
 async def _asked(agent: Agent, values: dict[str, Json], raw: Raw) -> None:

@@ -69,8 +69,9 @@ class Agent:
     ) -> None:
         """Open the socket; `is_old` speaks version 1. Raise one of SILENT."""
         self._is_old = is_old
+        self.silences = 0  # in all
         self._requests = 0
-        self._silences = 0
+        self._silences = 0  # in a row
         self._is_fresh = not login.user
         version = SnmpVersion.v1 if is_old else SnmpVersion.v2c
         self._session = (
@@ -81,25 +82,26 @@ class Agent:
             )
         )
 
-    async def greet(self, objects: Sequence[str], tries: int) -> dict[str, Json]:
-        """Return the value of each object, asked `tries` times; {} for silence."""
-        for _ in range(tries):
-            try:
-                if not self._is_fresh:
-                    await self._session.refresh()
-                    self._is_fresh = True
-                if found := await self.get(objects):
-                    return found
-            except (*SILENT, GaveUp):
-                continue
-        return {}
+    async def greet(self, objects: Sequence[str]) -> dict[str, Json]:
+        """Return the value of each object, asked once; {} for silence."""
+        try:
+            if not self._is_fresh:
+                await self._session.refresh()
+                self._is_fresh = True
+            return await self._get(tuple(objects), frozenset())
+        except (*SILENT, GaveUp):
+            return {}
 
     async def get(self, objects: Iterable[str], binary: frozenset[str] = frozenset()) -> dict[str, Json]:
         """Return the value of each object that answers. Raise GaveUp."""
         asked = tuple(objects)
         found: dict[str, Json] = {}
         for start in range(0, len(asked), _OBJECTS_AT_ONCE):
-            found |= await self._get(asked[start : start + _OBJECTS_AT_ONCE], binary)
+            group, before = asked[start : start + _OBJECTS_AT_ONCE], self.silences
+            answered = await self._get(group, binary)
+            if not answered and self.silences > before:  # lost on the way, rather than refused
+                answered = await self._get(group, binary)
+            found |= answered
         return found
 
     async def _get(self, asked: tuple[str, ...], binary: frozenset[str]) -> dict[str, Json]:
@@ -108,7 +110,7 @@ class Agent:
         try:
             values = await self._session.get_many(asked)
         except TimeoutError:
-            self._silences += 1
+            self._was_silent()
             return {}
         except SILENT:
             values = {}
@@ -139,7 +141,7 @@ class Agent:
             except StopAsyncIteration:
                 return Walk(rows, is_cut=False)
             except TimeoutError:
-                self._silences += 1
+                self._was_silent()
                 if self._silences > 1:
                     return Walk(rows, is_cut=True)
                 continue
@@ -154,6 +156,10 @@ class Agent:
             latest = index
             rows[index] = decode(value, is_binary=is_binary)
         return Walk(rows, is_cut=True)
+
+    def _was_silent(self) -> None:
+        self._silences += 1
+        self.silences += 1
 
     def _count(self) -> None:
         """Count one request. Raise GaveUp where it would be one too many."""
