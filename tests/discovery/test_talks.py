@@ -47,7 +47,7 @@ def test_no_more_talk_at_a_time_than_there_is_room_for_and_all_come_to_their_tur
         return most, talks.room
 
     most, room = asyncio.run(all_talks())
-    assert 1 < most and room >= 4
+    assert most > 1 and room >= 4
 
 
 def test_a_talk_that_is_given_up_while_it_waits_holds_nobody_up() -> None:
@@ -91,7 +91,7 @@ def test_a_question_lost_on_the_way_is_put_again() -> None:
     def lossy(data: bytes) -> bytes | None:
         """Lose the first copy of every question but walks: those ask again by themselves."""
         with lock:
-            asked = data[20:]  # without its number
+            asked = data[-40:]  # its objects, without its number
             if b"\xa0" in data[:20] and asked not in seen:
                 seen.add(asked)
                 return None

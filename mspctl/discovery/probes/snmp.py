@@ -99,10 +99,15 @@ async def _greeted(
         ):  # to be greeted takes version 3 two questions
             if found := await quick.greet(objects):
                 return (patient[0] if monotonic() - began > seconds / 4 else quick), found
-            both = await asyncio.gather(*(each.greet(objects) for each in patient))
+            async with asyncio.TaskGroup() as both:
+                greetings = [both.create_task(each.greet(objects)) for each in patient]
+                for agent, greeting in zip(patient, greetings, strict=True):
+                    if found := await greeting:
+                        greetings[-1].cancel()  # version 1 refuses whole questions, and takes many for one
+                        return agent, found
     except SILENT:
-        return None, {}
-    return next(((agent, found) for agent, found in zip(patient, both, strict=True) if found), (None, {}))
+        pass
+    return None, {}
 
 
 async def _asked(agent: Agent, values: dict[str, Json], raw: Raw) -> None:
