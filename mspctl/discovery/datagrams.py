@@ -39,6 +39,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self.strays = 0
         self.guard = guard
         self._seconds = seconds
+        self._patience: dict[str, float] = {}
         self._pace = Pace(packets_per_second)
         self._turn = asyncio.Lock()
         self._waiting: dict[tuple[str, int], _Waiting] = {}
@@ -62,6 +63,10 @@ class Datagrams(asyncio.DatagramProtocol):
             if waiting.is_ours and waiting.is_ours(data):
                 waiting.take(data)
 
+    def expect(self, address: str, seconds: float) -> None:
+        """Wait so long for this machine from now on, and not as long as for any."""
+        self._patience[address] = seconds
+
     async def ask(
         self,
         address: str,
@@ -80,9 +85,10 @@ class Datagrams(asyncio.DatagramProtocol):
         if is_ours:
             self._elsewhere.setdefault(address, []).append(waiting)
         try:
-            for seconds in (self._seconds * _AGAIN, self._seconds * (_LONGEST - _AGAIN)):
+            patience = self._patience.get(address, self._seconds)
+            for part in (_AGAIN, _LONGEST - _AGAIN):
                 await self._send(address, port, requests)
-                if await _happens(waiting.event, seconds):
+                if await _happens(waiting.event, part * patience):
                     break
             if waiting.came and linger:
                 await asyncio.sleep(linger)

@@ -177,6 +177,7 @@ class _Run:
         seconds = target.line.last_seconds(target.seconds)
         asked = services.of_machine(target.address, self._request, self._names, self._talks, seconds)
         self._ask(target.address, asked)
+        self._post.expect(target.address, seconds)
         calls = services.by_datagram(target.address, self._request, self._post)
         self._ask(target.address, calls, together=True)
 

@@ -91,3 +91,28 @@ def test_windows_remote_management_tells_who_it_is() -> None:
 def test_the_first_step_of_nla_is_one_whole_element() -> None:
     message = rdp.request(ntlm.negotiate())
     assert message[0] == 0x30 and message[1] == len(message) - 2 and ntlm.negotiate() in message
+
+
+def test_a_machine_far_away_is_waited_for_as_long_as_its_way_takes() -> None:
+    async def heard(patience: float | None) -> list[bytes]:
+        loop = asyncio.get_running_loop()
+
+        class Far(asyncio.DatagramProtocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                self.transport = transport
+
+            def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+                assert isinstance(self.transport, asyncio.DatagramTransport)
+                loop.call_later(0.5, self.transport.sendto, b"here", source)
+
+        transport, _ = await loop.create_datagram_endpoint(Far, local_addr=(HOST, 0))
+        port = transport.get_extra_info("sockname")[1]
+        async with datagrams(lambda address: None, 0.1) as post:
+            if patience:
+                post.expect(HOST, patience)
+            came = await post.ask(HOST, port, b"who")
+        transport.close()
+        return came
+
+    assert asyncio.run(heard(None)) == []
+    assert asyncio.run(heard(2.0)) == [b"here"]
