@@ -10,6 +10,7 @@ import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 from cryptography import x509
@@ -72,14 +73,13 @@ def _tls() -> ssl.SSLContext:
 class _NoNames(asyncio.DatagramProtocol):
     """A DNS server that knows of no name."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what answers are sent through."""
+    def connection_made(self, transport: Any) -> None:
+        """Keep what answers are sent through; Python 3.11's own is no DatagramTransport by type."""
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer that there is no such name: https://www.rfc-editor.org/rfc/rfc1035#section-4.1.1"""
-        if isinstance(self._transport, asyncio.DatagramTransport):
-            self._transport.sendto(data[:2] + b"\x81\x83" + data[4:], addr)
+        self._transport.sendto(data[:2] + b"\x81\x83" + data[4:], addr)
 
 
 async def _ssh(keys: list[asyncssh.SSHKey], server: socket.socket) -> None:

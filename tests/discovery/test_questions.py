@@ -98,11 +98,10 @@ def test_a_machine_far_away_is_waited_for_as_long_as_its_way_takes() -> None:
         loop = asyncio.get_running_loop()
 
         class Far(asyncio.DatagramProtocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            def connection_made(self, transport: Any) -> None:
                 self.transport = transport
 
             def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
-                assert isinstance(self.transport, asyncio.DatagramTransport)
                 loop.call_later(0.5, self.transport.sendto, b"here", source)
 
         transport, _ = await loop.create_datagram_endpoint(Far, local_addr=(HOST, 0))
