@@ -54,7 +54,8 @@ COMMON = {
     "snmp.ups_agent": "1.3.6.1.2.1.33.1.1.4.0",  # the version of its card
     "snmp.ups_name": "1.3.6.1.2.1.33.1.1.5.0",
     "snmp.probe_software": "1.3.6.1.2.1.16.19.2.0",  # probeSoftwareRev of RMON2-MIB, RFC 4502: switches
-    "snmp.cable_serial": "1.3.6.1.2.1.69.1.1.4.0",  # DOCS-CABLE-DEVICE-MIB, RFC 4639
+    "snmp.cable_role": "1.3.6.1.2.1.69.1.1.1.0",  # DOCS-CABLE-DEVICE-MIB, RFC 4639: 1 is a modem
+    "snmp.cable_serial": "1.3.6.1.2.1.69.1.1.4.0",
     "snmp.cable_software": "1.3.6.1.2.1.69.1.3.5.0",
     "snmp.med_software": "1.0.8802.1.1.2.1.5.4795.1.2.4.0",  # LLDP-MED's inventory, ANSI/TIA-1057
     "snmp.med_serial": "1.0.8802.1.1.2.1.5.4795.1.2.5.0",
