@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -27,11 +27,12 @@ from mspctl.records import (
     Record,
     WorkspaceFile,
 )
+from mspctl.records.provider import Capability
 from mspctl.references import variable
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
 AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
-CAPABILITIES = ("monitoring", "antivirus")
+CAPABILITIES: tuple[str, ...] = get_args(Capability)
 RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
 """Groups with a meaning: a host gets into one by being chosen, never by what it is called."""
 _SSH = " ".join(

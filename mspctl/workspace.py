@@ -191,16 +191,16 @@ class Client:
         """Return the records of one run. Raise BadInput where there is no such run."""
         if run not in self.runs():
             raise BadInput(
-                f"{self.shown('runs', run)}: no such run; `mspctl status {self.name}` names the last"
+                f"{self.shown('runs', run)}: no such run; `mspctl runs list {self.name}` names them"
             )
         return tuple(self._read(self.path / "runs" / f"{run}.jsonl", RunRecord))
 
     def last_run(self, playbook: str) -> tuple[RunRecord, ...]:
         """Return the records of the newest run of `playbook`, or none."""
         for name in reversed(self.runs()):
-            records = self.run(name)
-            if records and isinstance(records[0], RunStarted) and records[0].playbook == playbook:
-                return records
+            first = next(self._read(self.path / "runs" / f"{name}.jsonl", RunRecord), None)
+            if isinstance(first, RunStarted) and first.playbook == playbook:
+                return self.run(name)
         return ()
 
     def save(self, name: str, text: str) -> None:

@@ -18,6 +18,7 @@ from mspctl.cli.inventory import inventory
 from mspctl.cli.onboard import onboard
 from mspctl.cli.report import report
 from mspctl.cli.rollout import rollout
+from mspctl.cli.runs import runs
 from mspctl.cli.schema import schema
 from mspctl.cli.secret import secret
 from mspctl.cli.status import status
@@ -38,6 +39,7 @@ _DATA_FLOW = (
     rollout,
     verify,
     onboard,
+    runs,
     status,
     report,
 )
