@@ -71,6 +71,51 @@ def provider(capability: str, name: str, own: Path | None = None) -> Provider:
     raise BadInput(f"no {capability} provider '{name}'{hint}")
 
 
+def providers(own: Path | None = None) -> dict[tuple[str, str], Path]:
+    """Return the file of every provider by capability and name, the workspace's own before shipped ones."""
+    return {
+        (path.parent.name, path.stem): path
+        for folder in reversed(provider_paths(own))
+        for path in sorted(folder.glob("*/*.yml"))
+    }
+
+
+def check_record(path: Path, shown: str) -> tuple[str, ...]:
+    """Return every mistake in a provider's record, each line beginning with `shown`.
+
+    What stands below `platforms` is rendered by Ansible alone; here its settings, patterns and places
+    are checked.
+    """
+    try:
+        record = handwritten.read(path, Provider, shown)
+    except BadInput as error:
+        return tuple(error.lines)
+    lines = []
+    if (record.capability, record.name) != (path.parent.name, path.stem):
+        lines.append(f"{shown}: is {record.capability}/{record.name}, so it belongs in a file of that name")
+    for name, setting in sorted(record.settings.items()):
+        where = f"{shown}: settings.{name}"
+        if setting.required == (setting.default is not None):
+            lines.append(f"{where}: give either `required: true` or a default")
+        lines += [f"{where}.pattern: {mistake}" for mistake in _pattern_mistakes(setting.pattern)]
+        is_plain = not (isinstance(setting.default, str) and "{{" in setting.default)
+        if setting.default is not None and is_plain and not lines:
+            lines += [f"{where}.default: {line}" for line in _check_setting(setting, setting.default)]
+    for name, secret in sorted(record.secrets.items()):
+        lines += [
+            f"{shown}: secrets.{name}.pattern: {mistake}" for mistake in _pattern_mistakes(secret.pattern)
+        ]
+    return tuple(lines)
+
+
+def _pattern_mistakes(pattern: str) -> tuple[str, ...]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return (f"{pattern!r} is no regular expression: {error}",)
+    return ()
+
+
 def provider_paths(own: Path | None) -> tuple[Path, ...]:
     """Return the folders of provider records, the first to be asked first."""
     return (own, PROVIDERS) if own and own.is_dir() else (PROVIDERS,)

@@ -16,6 +16,7 @@ from mspctl.cli.doctor import doctor
 from mspctl.cli.init import init
 from mspctl.cli.inventory import inventory
 from mspctl.cli.onboard import onboard
+from mspctl.cli.providers import providers
 from mspctl.cli.report import report
 from mspctl.cli.rollout import rollout
 from mspctl.cli.runs import runs
@@ -31,6 +32,7 @@ _DATA_FLOW = (
     init,
     client,
     secret,
+    providers,
     doctor,
     discover,
     assets,
