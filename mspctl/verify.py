@@ -97,9 +97,10 @@ def _coverage(
         return say(CoverageState.EXCLUDED, "not chosen by the client for this host")
     if report is None:
         return say(CoverageState.UNKNOWN, lost.get(host.name, "not asked in this run"))
-    if not report.get("installed"):
-        return say(CoverageState.MISSING, "not installed")
     answer = answers.get(service)
+    if not report.get("installed"):
+        heard = _console_proofs(answer, host.name)
+        return say(CoverageState.MISSING, "not installed", heard if any(p.ok for p in heard) else ())
     proofs = (*_host_proofs(report), *_console_proofs(answer, host.name))
     if isinstance(answer, str):
         return say(CoverageState.UNKNOWN, answer, proofs)

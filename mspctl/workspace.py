@@ -25,11 +25,13 @@ from mspctl.records import (
     Asset,
     ClientFile,
     Coverage,
+    CoverageCount,
     OverridesFile,
     Record,
     RunRecord,
     RunStarted,
     ScanRecord,
+    Unmatched,
     WorkspaceFile,
 )
 from mspctl.vault import Password, Vault
@@ -182,6 +184,15 @@ class Client:
     def coverage(self) -> tuple[Coverage, ...]:
         """Return evidence.jsonl."""
         return tuple(self._read(self.path / "evidence.jsonl", Coverage))
+
+    def coverage_history(self) -> tuple[CoverageCount, ...]:
+        """Return coverage.jsonl: how coverage changed over time, oldest first."""
+        found = self._read(self.path / "coverage.jsonl", CoverageCount)
+        return tuple(sorted(found, key=lambda each: (each.run, each.service)))
+
+    def unmatched(self) -> tuple[Unmatched, ...]:
+        """Return unmatched.jsonl: what the provider's servers know of the client beyond its hosts."""
+        return tuple(self._read(self.path / "unmatched.jsonl", Unmatched))
 
     def runs(self) -> tuple[str, ...]:
         """Return the ids of all runs, oldest first."""

@@ -11,6 +11,7 @@ from mspctl import __version__
 from mspctl.cli.assets import assets
 from mspctl.cli.client import client
 from mspctl.cli.completion import completion
+from mspctl.cli.coverage import coverage
 from mspctl.cli.discover import discover
 from mspctl.cli.doctor import doctor
 from mspctl.cli.init import init
@@ -41,6 +42,7 @@ _DATA_FLOW = (
     rollout,
     verify,
     onboard,
+    coverage,
     runs,
     status,
     report,

@@ -7,12 +7,13 @@ from msgspec import structs
 
 from mspctl import verify as verify_stage
 from mspctl import waves
+from mspctl.cli.coverage import coverage_text
 from mspctl.cli.discover import asset_table, observe
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note
 from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, run_order, summary, targets, verdict
-from mspctl.cli.verify import coverage_text, prove
+from mspctl.cli.verify import prove
 from mspctl.errors import ExitCode
 from mspctl.inventory import Inventory
 from mspctl.records import RunStarted

@@ -6,6 +6,7 @@ import click
 
 from mspctl.changes import scans
 from mspctl.cli.assets import differences
+from mspctl.cli.coverage import standing
 from mspctl.cli.options import client_argument
 from mspctl.cli.topology import drawn
 from mspctl.records import Ambiguous, Asset
@@ -39,6 +40,7 @@ def report(client: Client, name: str) -> None:
 def write_page(client: Client) -> Path:
     """Write the page of coverage and return its path. Needs the client's lock; the caller commits."""
     found = client.assets()
+    proved = standing(client) if client.coverage() else None
     text = page(
         View(
             provider=client.workspace.settings().provider,
@@ -48,6 +50,9 @@ def write_page(client: Client) -> Path:
             doubts=[each for each in found if isinstance(each, Ambiguous)],
             coverage=client.coverage(),
             run=client.last_run("rollout"),
+            gaps=proved.gaps if proved else (),
+            licences=proved.licences if proved else (),
+            history=proved.history if proved else (),
         )
     )
     client.save("reports/index.html", text)

@@ -8,15 +8,17 @@ from pathlib import Path
 import click
 
 from mspctl import catalog, consoles, waves
+from mspctl import coverage as counting
 from mspctl import verify as stage
+from mspctl.cli.coverage import counted, coverage_text
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
-from mspctl.cli.output import answer, note, table
+from mspctl.cli.output import answer, note
 from mspctl.cli.report import write_page
 from mspctl.cli.rollout import run_order, targets
 from mspctl.errors import ExitCode, MspctlError
 from mspctl.inventory import Inventory
-from mspctl.records import ConsoleAnswer, Coverage, CoverageState, RunRecord
+from mspctl.records import Console, ConsoleAnswer, Coverage, CoverageState, RunRecord, Unmatched
 from mspctl.records.provider import ConsoleQuery
 from mspctl.rollout import Order
 from mspctl.workspace import Client
@@ -80,26 +82,11 @@ def prove(
         time.sleep(_POLL_SECONDS)
         coverage = _judge(client, built, records, run_id)
     client.save_records("evidence.jsonl", coverage)
+    client.save_records("unmatched.jsonl", _unmatched(client, built))
+    client.save_records("coverage.jsonl", counting.counts(coverage, run_id, client.coverage_history()))
     write_page(client)
-    client.commit(f"verify: {_counts(coverage)}")
+    client.commit(f"verify: {counted(coverage)}")
     return coverage
-
-
-def coverage_text(coverage: Sequence[Coverage]) -> str:
-    """Return coverage as a matrix of hosts by services, and the reasons below it."""
-    services = sorted({found.service for found in coverage})
-    states = {(found.asset, found.service): found.state.value for found in coverage}
-    hosts = sorted({found.asset for found in coverage})
-    matrix = table(
-        ("host", *services), ([host, *(states.get((host, name), "") for name in services)] for host in hosts)
-    )
-    reasons = [
-        (found.asset, found.service, found.state.value, found.reason)
-        for found in coverage
-        if found.state is not CoverageState.COVERED
-    ]
-    told = f"\n\n{table(('host', 'service', 'state', 'reason'), reasons)}" if reasons else ""
-    return f"{matrix}{told}\n\n{_counts(coverage)}"
 
 
 def _judge(
@@ -118,25 +105,38 @@ def _ask(
     client: Client, built: Inventory, service: str, query: ConsoleQuery
 ) -> dict[str, ConsoleAnswer] | str:
     """Return what the service's console says of the hosts, or why it says nothing."""
-    provider = built.services[service].provider
-    console = client.workspace.settings().consoles.get(provider)
-    if console is None:
-        return f"mspctl.yml: consoles.{provider}: missing; the server cannot be asked"
-    reference = console.token or console.password
     try:
-        secret = client.workspace.vault().get(reference) if reference else ""
-        ca_file = client.workspace.root / Path(console.ca_file) if console.ca_file else None
+        console, secret, ca_file = _console(client, built.services[service].provider)
         return consoles.ask(query, console, secret, ca_file, client.name, built.members(service))
     except MspctlError as error:
         return str(error)
 
 
+def _unmatched(client: Client, built: Inventory) -> tuple[Unmatched, ...]:
+    """Return what the consoles know beyond the hosts; of one that cannot be asked, what it said last."""
+    own = client.workspace.own_providers
+    found: list[Unmatched] = []
+    for service, choice in built.services.items():
+        query = catalog.provider(service, choice.provider, own).console
+        if query is None:
+            continue
+        try:
+            census = consoles.census(query, *_console(client, choice.provider), client.name)
+            found += counting.unmatched(built, service, census)
+        except MspctlError:
+            found += [each for each in client.unmatched() if each.service == service]
+    return tuple(found)
+
+
+def _console(client: Client, provider: str) -> tuple[Console, str, Path | None]:
+    """Return a provider's console, what opens it, and who signs it. Raise MspctlError where none is given."""
+    console = client.workspace.settings().consoles.get(provider)
+    if console is None:
+        raise MspctlError(f"mspctl.yml: consoles.{provider}: missing; the server cannot be asked")
+    reference = console.token or console.password
+    secret = client.workspace.vault().get(reference) if reference else ""
+    return console, secret, client.workspace.root / Path(console.ca_file) if console.ca_file else None
+
+
 def _waiting(coverage: Sequence[Coverage]) -> list[str]:
     return sorted({found.asset for found in coverage if found.state is CoverageState.FAILING})
-
-
-def _counts(coverage: Sequence[Coverage]) -> str:
-    counts = {state: sum(1 for found in coverage if found.state is state) for state in CoverageState}
-    return (
-        ", ".join(f"{count} {state.value}" for state, count in counts.items() if count) or "no service chosen"
-    )

@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
+
+from msgspec import structs
 
 from mspctl.errors import MspctlError
 from mspctl.records import Console, ConsoleAnswer
 from mspctl.records.provider import ConsoleQuery
 
+Census = Callable[[Console, str, Path | None, str, Mapping[str, str]], tuple[ConsoleAnswer, ...]]
+_NAME = "{host}"
 Ask = Callable[[Console, str, Path | None, Mapping[str, str], Mapping[str, str]], tuple[ConsoleAnswer, ...]]
 
 
@@ -30,10 +35,32 @@ def ask(
     `secret` is the console's password or token. Raise MspctlError when it cannot be asked: unreachable,
     certificate not trusted, login refused.
     """
-    template = query.parameters.get("host_name", "{host}")
+    template = query.parameters.get("host_name", _NAME)
     names = {host: template.replace("{client}", client).replace("{host}", host) for host in hosts}
-    if query.client not in kinds():
-        raise MspctlError(f"no client for a console of kind '{query.client}'; known: {', '.join(kinds())}")
-    module = import_module(f"mspctl.consoles.{query.client}")
-    asked: Ask = module.ask
+    asked: Ask = _module(query.client).ask
     return {answer.host: answer for answer in asked(console, secret, ca_file, names, query.parameters)}
+
+
+def census(
+    query: ConsoleQuery, console: Console, secret: str, ca_file: Path | None, client: str
+) -> tuple[ConsoleAnswer, ...]:
+    """Return every host the server knows under the client's name, each by the name it should have here.
+
+    Nothing where the names at the server do not tell clients apart. Raise MspctlError as `ask` does.
+    """
+    template = query.parameters.get("host_name", _NAME).replace("{client}", client)
+    prefix, _, suffix = template.partition(_NAME)
+    if not prefix:
+        return ()
+    counted: Census = _module(query.client).census
+    return tuple(
+        structs.replace(answer, host=answer.host.removeprefix(prefix).removesuffix(suffix))
+        for answer in counted(console, secret, ca_file, prefix, query.parameters)
+        if answer.host.startswith(prefix) and answer.host.endswith(suffix)
+    )
+
+
+def _module(kind: str) -> Any:
+    if kind not in kinds():
+        raise MspctlError(f"no client for a console of kind '{kind}'; known: {', '.join(kinds())}")
+    return import_module(f"mspctl.consoles.{kind}")

@@ -2,10 +2,12 @@
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from zabbix_utils import ZabbixAPI
 from zabbix_utils.exceptions import ModuleBaseException
 
@@ -29,9 +31,36 @@ def ask(
     Fresh is a value received within `fresh_seconds` of the provider's record, 300 where it says nothing.
     Raise MspctlError when the server cannot be asked.
     """
+    seconds = _fresh_seconds(parameters)
+    with _session(console, secret, ca_file) as api:
+        found = {str(host["host"]): host for host in _hosts(api, filter={"host": list(names.values())})}
+        newest = _newest_values(api, [str(host["hostid"]) for host in found.values()])
+    now = time.time()
+    return tuple(_answer(host, found.get(name), newest, now, seconds) for host, name in sorted(names.items()))
+
+
+def census(
+    console: Console, secret: str, ca_file: Path | None, prefix: str, parameters: Mapping[str, str]
+) -> tuple[ConsoleAnswer, ...]:
+    """Return every host whose name at Zabbix begins with `prefix`, by that name. Raise as `ask` does."""
+    seconds = _fresh_seconds(parameters)
+    with _session(console, secret, ca_file) as api:
+        found = _hosts(api, search={"host": prefix}, startSearch=True)
+        newest = _newest_values(api, [str(host["hostid"]) for host in found])
+    now = time.time()
+    return tuple(_answer(str(host["host"]), host, newest, now, seconds) for host in found)
+
+
+def _fresh_seconds(parameters: Mapping[str, str]) -> int:
     seconds = parameters.get("fresh_seconds", str(_FRESH_SECONDS))
     if not seconds.isdecimal():
         raise MspctlError(f"zabbix: console.parameters.fresh_seconds: not a whole number: '{seconds}'")
+    return int(seconds)
+
+
+@contextmanager
+def _session(console: Console, secret: str, ca_file: Path | None) -> Iterator[Any]:
+    """Yield the API, logged in; its mistakes become MspctlError without the secret."""
     if ca_file and not ca_file.is_file():
         raise MspctlError(f"zabbix at {console.url}: ca_file: no such file: {ca_file}")
     try:
@@ -42,8 +71,7 @@ def ask(
         else:
             api.login(token=secret)
         try:
-            found = {str(host["host"]): host for host in _hosts(api, list(names.values()))}
-            newest = _newest_values(api, [str(host["hostid"]) for host in found.values()])
+            yield api
         finally:
             if console.user:
                 api.logout()
@@ -51,14 +79,12 @@ def ask(
         # The request is part of some of its messages, and the request holds the password.
         said = told(str(error), 200, (secret,))
         raise MspctlError(f"zabbix at {console.url}: {said}") from None
-    now = time.time()
-    return tuple(
-        _answer(host, found.get(name), newest, now, int(seconds)) for host, name in sorted(names.items())
+
+
+def _hosts(api: Any, **which: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.host.get(
+        output=["hostid", "host", "status"], selectInterfaces=["ip", "main"], **which
     )
-
-
-def _hosts(api: Any, names: list[str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = api.host.get(output=["hostid", "host", "status"], filter={"host": names})
     return found
 
 
@@ -77,11 +103,17 @@ def _answer(
 ) -> ConsoleAnswer:
     if found is None:
         return ConsoleAnswer(host=host, known=False, fresh=False, detail="not registered at Zabbix")
+    known = ConsoleAnswer(host=host, known=True, fresh=False, detail="", address=_address(found))
     if str(found.get("status")) != "0":
-        return ConsoleAnswer(host=host, known=True, fresh=False, detail="disabled at Zabbix")
+        return structs.replace(known, detail="disabled at Zabbix")
     last = newest.get(str(found["hostid"]), 0)
     if not last:
-        return ConsoleAnswer(host=host, known=True, fresh=False, detail="no value received yet")
+        return structs.replace(known, detail="no value received yet")
     age = max(0, int(now - last))
-    detail = f"newest value {age} s old"
-    return ConsoleAnswer(host=host, known=True, fresh=age <= fresh_seconds, detail=detail)
+    return structs.replace(known, fresh=age <= fresh_seconds, detail=f"newest value {age} s old")
+
+
+def _address(found: Mapping[str, Any]) -> str:
+    """Return where Zabbix reaches a host; agents that report by themselves come from there too."""
+    interfaces = sorted(found.get("interfaces") or (), key=lambda each: str(each.get("main")) != "1")
+    return str(interfaces[0].get("ip", "")) if interfaces else ""

@@ -31,7 +31,14 @@ from mspctl.records.client import (
     SnmpAccess,
     SnmpUser,
 )
-from mspctl.records.evidence import ConsoleAnswer, Coverage, CoverageState, Proof
+from mspctl.records.evidence import (
+    ConsoleAnswer,
+    Coverage,
+    CoverageCount,
+    CoverageState,
+    Proof,
+    Unmatched,
+)
 from mspctl.records.observation import (
     Observation,
     ProfileName,
@@ -67,6 +74,7 @@ __all__ = [
     "ConsoleAnswer",
     "Contact",
     "Coverage",
+    "CoverageCount",
     "CoverageState",
     "Discovery",
     "End",
@@ -108,6 +116,7 @@ __all__ = [
     "SnmpUser",
     "TaskResult",
     "Topology",
+    "Unmatched",
     "Value",
     "WaveStarted",
     "WorkspaceFile",

@@ -112,6 +112,7 @@ class OptIn(Record, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()  # of the inventory, such as server or site_main; none: all managed hosts
     settings: dict[str, Json] = field(default_factory=dict)
     secrets: dict[str, SecretRef] = field(default_factory=dict)
+    licences: Annotated[int, Meta(ge=0)] | None = None  # bought for this client; none: not counted
 
 
 class Exclusion(Record, frozen=True, kw_only=True):

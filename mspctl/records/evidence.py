@@ -33,6 +33,7 @@ class ConsoleAnswer(Record, frozen=True, kw_only=True):
     known: bool
     fresh: bool
     detail: str  # in words: how old the newest data are, or why they are not
+    address: str = ""  # where the server believes it to be
 
 
 class Coverage(Record, frozen=True, kw_only=True):
@@ -45,3 +46,25 @@ class Coverage(Record, frozen=True, kw_only=True):
     reason: str = ""
     proofs: tuple[Proof, ...] = ()
     since: str = ""  # the run that first saw this state with these proofs
+
+
+class Unmatched(Record, frozen=True, kw_only=True):
+    """A host that a provider's server knows under the client's name, and that is none of its hosts."""
+
+    service: str
+    provider: str
+    name: str  # as the server has it, less the client's part
+    checks_in: bool
+    address: str = ""
+
+
+class CoverageCount(Record, frozen=True, kw_only=True):
+    """How a service stood after a run of verify that found it otherwise than before: coverage.jsonl."""
+
+    run: str  # UTC, such as 20261121T093000Z
+    service: str
+    covered: int = 0
+    missing: int = 0
+    failing: int = 0
+    unknown: int = 0
+    excluded: int = 0

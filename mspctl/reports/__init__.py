@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mspctl.coverage import Gap, Licences, is_open
 from mspctl.records import (
     Ambiguous,
     Asset,
     ClientFile,
     Coverage,
+    CoverageCount,
     CoverageState,
     HostOutcome,
     RunEnded,
@@ -15,6 +17,8 @@ from mspctl.records import (
     RunStarted,
 )
 from mspctl.reports.environment import environment
+
+_COLUMNS = 30  # of the picture of how coverage changed
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class View:
     doubts: Sequence[Ambiguous]
     coverage: Sequence[Coverage]
     run: Sequence[RunRecord]
+    gaps: Sequence[Gap] = ()
+    licences: Sequence[Licences] = ()
+    history: Sequence[CoverageCount] = ()
 
 
 def page(view: View) -> str:
@@ -49,6 +56,12 @@ def page(view: View) -> str:
                 (state.value, sum(1 for found in view.coverage if found.state is state))
                 for state in CoverageState
             ],
+            open_gaps=[gap for gap in view.gaps if is_open(gap)],
+            states=[state.value for state in CoverageState],
+            history={
+                service: [each for each in view.history if each.service == service][-_COLUMNS:]
+                for service in services
+            },
             run=run[-1] if run else None,
             ended=ended[-1] if ended else None,
             outcomes=[record for record in view.run if isinstance(record, HostOutcome)],

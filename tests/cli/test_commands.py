@@ -147,7 +147,7 @@ def test_every_command_s_help_ends_with_an_example(names: tuple[str, ...]) -> No
 def test_the_commands_are_listed_in_the_order_of_the_work() -> None:
     text = must("--help")
     names = re.findall(r"^  ([a-z]+)  ", text.partition("Commands:")[2], re.M)
-    assert names[:6] == ["init", "client", "secret", "doctor", "discover", "assets"]
+    assert names[:6] == ["init", "client", "secret", "providers", "doctor", "discover"]
     for code in ("2 usage", "3 bad input", "4 not all covered", "5 hosts failed", "6 another", "130 stopped"):
         assert code in " ".join(text.split())
 

@@ -21,7 +21,7 @@ USER, PASSWORD, TOKEN = "mspctl", "Zabbix-Pa55word!", "a1b2c3d4e5f60718"
 class Zabbix:
     """What the server knows, and what it was asked."""
 
-    hosts: list[dict[str, str]] = field(default_factory=list)
+    hosts: list[dict[str, Any]] = field(default_factory=list)
     items: list[dict[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     version: str = "6.0.14"
@@ -38,11 +38,16 @@ class Zabbix:
         if token not in ("session", TOKEN):
             return _error("Session terminated, re-login, please.")
         if method == "host.get":
-            wanted = params["filter"]["host"]
-            return {"result": [host for host in self.hosts if host["host"] in wanted]}
+            return {"result": [host for host in self.hosts if _is_asked_for(host["host"], params)]}
         if method == "item.get":
             return {"result": [item for item in self.items if item["hostid"] in params["hostids"]]}
         return {"result": True} if method == "user.logout" else _error(f"no method {method}")
+
+
+def _is_asked_for(name: str, params: Any) -> bool:
+    if "filter" in params:
+        return name in params["filter"]["host"]
+    return bool(params["startSearch"]) and name.startswith(params["search"]["host"])
 
 
 def _error(text: str) -> dict[str, Any]:

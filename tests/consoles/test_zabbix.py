@@ -149,3 +149,19 @@ def test_only_the_two_names_are_filled_in(lab: Lab) -> None:
     know(lab.zabbix, "{client.__class__}/{x}/acme/web", 10)
     odd = ConsoleQuery(client="zabbix", parameters={"host_name": "{client.__class__}/{x}/{client}/{host}"})
     assert lab.ask("web", query=odd)["web"].known
+
+
+def test_a_census_names_what_the_server_knows_of_the_client_and_of_no_other(lab: Lab) -> None:
+    know(lab.zabbix, "acme.web", 20)
+    know(lab.zabbix, "acme.old", 4000)
+    know(lab.zabbix, "acmed.web", 20)
+    know(lab.zabbix, "other.web", 20)
+    lab.zabbix.hosts[0]["interfaces"] = [{"ip": "192.0.2.9", "main": "0"}, {"ip": "192.0.2.8", "main": "1"}]
+    console = Console(url=lab.url, user=USER)
+    found = consoles.census(QUERY, console, PASSWORD, lab.ca_file, "acme")
+    assert [(each.host, each.fresh, each.address) for each in found] == [
+        ("web", True, "192.0.2.8"),
+        ("old", False, ""),
+    ]
+    nameless = ConsoleQuery(client="zabbix", parameters={})
+    assert consoles.census(nameless, console, PASSWORD, lab.ca_file, "acme") == ()
