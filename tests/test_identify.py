@@ -116,6 +116,16 @@ def test_printers_and_power_supplies_say_what_they_are() -> None:
         ("6574.1", "", ("nas", "nas", "Synology", "")),
         ("32473.9", "Brookvale laser printer", ("printer", "printer", "", "")),
         ("32473.9", "", ("", "", "", "")),
+        ("259.1", "", ("network-device", "network-device", "Edgecore", "")),
+        ("2011.1", "", ("", "", "Huawei", "")),  # of many sorts
+        ("674.10895.5001", "", ("wireless-controller", "wireless-controller", "Dell", "")),
+        ("32473.9", "Larkspur LS-48, 3.2.1", ("", "", "", "LS-48")),
+        ("32473.9", "Larkspur Connect 731", ("", "", "", "Larkspur Connect 731")),
+        ("32473.9", "Ethernet adapter, SNMPv2 agent 10/100", ("", "", "", "")),
+        ("8072.3.2.10", "Linux web 4.18.0-425.el8.x86_64 #1 SMP Tue Feb 21 04:20:52 EST 2023 x86_64",
+         ("server", "", "", "")),
+        ("62000.9", "Linux box 4.18.0-425.el8.x86_64 #1 SMP Tue Feb 21 04:20:52 EST 2023 x86_64",
+         ("", "", owner("62000"), "")),  # a maker's own device may run a distribution
         ("311.1.1.3.1.3", "Hardware: x - Software: Windows Version 6.3 (Build 20348 Multiprocessor Free)",
          ("server", "domain-controller", "Microsoft", "")),
         ("311.1.1.3.1.1", "Hardware: x - Software: Windows Version 6.3 (Build 22631 Multiprocessor Free)",
@@ -127,6 +137,30 @@ def test_a_number_in_a_makers_tree_and_a_description_tell_what_a_device_is(
 ) -> None:
     said = {OBJECT: f"1.3.6.1.4.1.{number}", DESCRIPTION: description}
     assert part({"snmp": said}, "kind", "role", "vendor", "model") == expected
+
+
+@pytest.mark.parametrize(
+    ("description", "version"),
+    [
+        ("Brookvale box;hardware version:V2.2.4;software version:V2.3.0.54;boot 1", "2.3.0.54"),
+        ("Brookvale (R) Software, Version V210R240, built", "V210R240"),
+        ("Brookvale B-8 Ver. 20_2_1 (17875)", "20_2_1 (17875)"),
+        ("Brookvale radio, Version 50670-02-00", "50670-02-00"),
+        ("Brookvale switch", ""),
+    ],
+)
+def test_a_version_is_read_out_of_a_description(description: str, version: str) -> None:
+    assert part({"snmp": {DESCRIPTION: description}}, "os_version") == (version,)
+
+
+def test_what_standard_objects_tell() -> None:
+    switch = {"1.3.6.1.2.1.16.19.2.0": "6.20.B05", "1.3.6.1.2.1.105.1.3.1.1.2.1": 370}
+    assert part({"snmp": switch}, "os_version", "kind") == ("6.20.B05", "switch")
+    modem = {"1.3.6.1.2.1.69.1.1.1.0": 1, "1.3.6.1.2.1.69.1.1.4.0": "M123456"}
+    assert part({"snmp": modem}, "kind", "serial") == ("modem", "M123456")
+    med = "1.0.8802.1.1.2.1.5.4795.1.2."
+    phone = {med + "5.0": "P-0001", med + "6.0": "Larkspur", med + "7.0": "LP-7"}
+    assert part({"snmp": phone}, "serial", "vendor", "model") == ("P-0001", "Larkspur", "LP-7")
 
 
 def test_a_makers_number_nobody_wrote_a_rule_for_is_looked_up() -> None:

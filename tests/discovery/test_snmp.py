@@ -143,6 +143,21 @@ def test_a_device_whose_number_names_its_maker_is_not_asked_for_others() -> None
     assert asked < 12
 
 
+def test_an_agent_that_is_silent_on_makers_numbers_still_tells_the_rest() -> None:
+    deaf = recording(SWITCH + COMMON_AGENT.format("1.3.6.1.4.1.8072.3.2.10"))
+    silences = 0
+
+    def shy(data: bytes) -> bytes | None:
+        nonlocal silences
+        asks_below = b"\xa5" in data[:40] and bytes.fromhex("2b06010401") in data  # GETBULK; enterprises
+        silences += asks_below
+        return None if asks_below else answer(deaf, data)
+
+    with agent(shy) as port:
+        raw = collected(port, seconds=0.2)
+    assert raw["entities"] and raw["arp"] and 0 < silences < 5
+
+
 def test_a_device_below_two_makers_numbers_is_left_alone() -> None:
     both = recording(COMMON_AGENT.format("1.3.6.1.4.1.8072.3.2.10") + BELOW + BELOW.replace("1418", "6574"))
     with agent(lambda data: answer(both, data)) as port:

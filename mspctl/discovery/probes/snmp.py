@@ -113,22 +113,31 @@ async def _greeted(
 async def _asked(agent: Agent, values: dict[str, Json], raw: Raw) -> None:
     """Put all that is worth asking into `values` and `raw`, the most telling first."""
     if may_be_anybodys(values):
-        for number in branches():
-            values |= await _first(agent, ENTERPRISES + number)
+        values |= await _below_makers(agent)
     for group in details(values):
         values |= await agent.get(group, BINARY)
     for oid in first_below(values):
-        values |= await _first(agent, oid)
+        values |= _named(oid, await agent.walk(oid, 1))
     await _entities(agent, raw)
     await _walked(agent, raw, "interfaces", "addresses")
     if answers_bridge(values) or is_router(values) or _interfaces(raw) >= _MANY_INTERFACES:
         await _neighbours(agent, raw)
 
 
-async def _first(agent: Agent, oid: str) -> dict[str, Json]:
-    """Return the first object below another with its value; {} where there is none."""
-    rows = (await agent.walk(oid, 1)).rows
-    return {f"{oid}.{'.'.join(map(str, index))}": value for index, value in rows.items()}
+async def _below_makers(agent: Agent) -> dict[str, Json]:
+    """Return the first object below each maker's number that has one; a silence ends the questions."""
+    found: dict[str, Json] = {}
+    for number in branches():
+        walk = await agent.walk(ENTERPRISES + number, 1)
+        if walk.is_cut and not walk.rows:
+            break
+        found |= _named(ENTERPRISES + number, walk)
+    return found
+
+
+def _named(oid: str, walk: Walk) -> dict[str, Json]:
+    """Return a walk's values by the full names of their objects."""
+    return {f"{oid}.{'.'.join(map(str, index))}": value for index, value in walk.rows.items()}
 
 
 async def _neighbours(agent: Agent, raw: Raw) -> None:
