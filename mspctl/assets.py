@@ -16,7 +16,7 @@ from mspctl import doubts
 from mspctl.facts import Facts, facts
 from mspctl.fingerprints import Fingerprints, shipped
 from mspctl.identify import candidates, identify
-from mspctl.identity import Machines, Mark, machines
+from mspctl.identity import Machines, Mark, by_space, machines
 from mspctl.naming import proposed, safe, unique
 from mspctl.records import (
     Ambiguous,
@@ -344,11 +344,12 @@ def _services(evidence: Evidence, rules: Fingerprints) -> tuple[Service, ...]:
 
 def _identities(story: Story) -> tuple[Identity, ...]:
     """Return the newest marks of a machine, strongest first; its addresses stand on their own."""
-    newest: dict[IdentityKind, dict[str, frozenset[str]]] = {}
+    newest: dict[IdentityKind, dict[tuple[str, str], frozenset[str]]] = {}
     for sighting in story.sightings:
         if sighting.address in story.addresses:
             for kind, values in sighting.marks.items():
-                newest.setdefault(kind, {})[sighting.address] = values
+                for space, together in by_space(kind, values).items():
+                    newest.setdefault(kind, {})[sighting.address, space] = together
     return tuple(
         Identity(kind=kind, value=value)
         for kind in IdentityKind

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from mspctl.records import Asset, Change, ChangeKind, ScanRecord
+from mspctl.records import Asset, Change, ChangeKind, ScanRecord, ScanStarted
 
 
 def scans(log: Iterable[ScanRecord]) -> tuple[str, ...]:
-    """Return the names of all scans in a log, oldest first."""
-    return tuple(sorted({record.scan for record in log}))
+    """Return the names of all scans in a log, oldest first; a look at machines from inside is none."""
+    return tuple(sorted({record.scan for record in log if isinstance(record, ScanStarted)}))
 
 
 def until(log: Iterable[ScanRecord], scan: str) -> tuple[ScanRecord, ...]:

@@ -8,6 +8,16 @@ from mspctl.records import Ambiguous, Asset, Identity, IdentityKind, OverridesFi
 from mspctl.sightings import History, Sighting, changed_host_key, host_port
 
 _PROXIED = 8
+_CLONED = {
+    IdentityKind.SSH_HOST_KEY: (
+        "SSH host key",
+        "cloned from one image: give each machine its own key (ssh-keygen -A)",
+    ),
+    IdentityKind.SYSTEM_UUID: (
+        "system UUID",
+        "cloned virtual machines: give each its own UUID in the hypervisor; agents and licences go by it",
+    ),
+}
 _SHOWN = 6
 
 
@@ -55,21 +65,22 @@ def _is_proxied(found: Machines, mac: str, scan: str) -> bool:
 
 
 def _cloned_keys(assets: Sequence[Asset], found: Machines) -> Iterator[Ambiguous]:
-    """Yield a doubt for each host key that different machines show now."""
+    """Yield a doubt for each host key, and each number of a firmware, that different machines show now."""
     for kind, value in found.shared:
         mark = Identity(kind=kind, value=value)
         holders = [asset for asset in assets if mark in asset.identities and not asset.gone_since]
-        if kind is IdentityKind.SSH_HOST_KEY and len(holders) > 1:
+        if kind in _CLONED and len(holders) > 1:
+            what, advice = _CLONED[kind]
             addresses = sorted(asset.addresses[0] for asset in holders)
             yield Ambiguous(
                 subject=addresses[0],
-                detail=f"SSH host key {value} is shown by different machines: {_listed(addresses)}",
-                advice="cloned from one image: give each machine its own key (ssh-keygen -A)",
+                detail=f"{what} {value} is shown by different machines: {_listed(addresses)}",
+                advice=advice,
             )
 
 
 def _proxies(found: Machines, history: History) -> Iterator[Ambiguous]:
-    newest = history.scans[-1].id if history.scans else ""
+    newest = next((scan.id for scan in reversed(history.scans) if scan.networks), "")
     for (kind, value), bearers in found.shared.items():
         if kind is IdentityKind.MAC and _is_proxied(found, value, newest):
             addresses = sorted({sighting.address for sighting in bearers if sighting.scan == newest})

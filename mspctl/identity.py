@@ -3,11 +3,13 @@
 Marks join sightings, strongest kind first (IdentityKind). A mark that machines share which are shown to be
 different (a cloned host key, a wildcard certificate, a router that answers ARP for others) joins nothing.
 What is left is joined by address, scan after scan, unless a strong mark says that another machine lives
-there now. The outcome depends on what was seen, not on the order in which it is told.
+there now. A firmware's number is a strong mark and no proof: virtual machines are cloned with it and
+containers show their host's, so whoever was seen from inside with other network cards is another machine.
+The outcome depends on what was seen, not on the order in which it is told.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from mspctl.sightings import History, Sighting
 _HARDWARE = (Kind.SERIAL, Kind.SYSTEM_UUID)
 _STRONG = (*_HARDWARE, Kind.SSH_HOST_KEY, Kind.SNMP_ENGINE)
 _JOINING = tuple(kind for kind in Kind if kind is not Kind.ADDRESS)
+_NONE: frozenset[str] = frozenset()
 _ADDRESSES_OF_ONE_CARD = 8  # more, in one scan, is a router that answers for others (proxy ARP)
 
 Mark = tuple[Kind, str]
@@ -53,6 +56,8 @@ def _is_shared(kind: Kind, bearers: Sequence[Sighting]) -> bool:
     """Return whether a mark is borne by machines that something else shows to be different."""
     if kind not in _HARDWARE and any(_disjoint(bearers, hardware) for hardware in _HARDWARE):
         return True
+    if kind in _HARDWARE and any(_are_clones(*pair) for pair in combinations(_looks(bearers), 2)):
+        return True
     by_scan: dict[str, list[Sighting]] = defaultdict(list)
     for sighting in bearers:
         by_scan[sighting.scan].append(sighting)
@@ -67,14 +72,60 @@ def _is_shared(kind: Kind, bearers: Sequence[Sighting]) -> bool:
 
 def _disjoint(bearers: Iterable[Sighting], kind: Kind) -> bool:
     """Return whether some sightings bear marks of a kind that have nothing in common."""
-    values = [sighting.marks[kind] for sighting in bearers if kind in sighting.marks]
-    return bool(values) and not frozenset.intersection(*values)
+    told: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for sighting in bearers:
+        for space, values in by_space(kind, sighting.marks.get(kind, _NONE)).items():
+            told[space].append(values)
+    return any(not frozenset.intersection(*values) for values in told.values())
+
+
+def by_space(kind: Kind, values: frozenset[str]) -> dict[str, frozenset[str]]:
+    """Return marks by what gave them out: a serial number of a maker's SNMP says nothing against SMBIOS's."""
+    if kind is not Kind.SERIAL:
+        return {"": values} if values else {}
+    found: dict[str, set[str]] = defaultdict(set)
+    for value in values:
+        found[value.partition(":")[0]].add(value)
+    return {space: frozenset(together) for space, together in found.items()}
+
+
+def _are_apart(kind: Kind, mine: Set[str], others: Set[str]) -> bool:
+    """Return whether marks of one kind that can be compared have nothing in common."""
+    if kind is not Kind.SERIAL or not (mine and others):
+        return bool(mine and others) and not mine & others
+    ours, theirs = by_space(kind, frozenset(mine)), by_space(kind, frozenset(others))
+    return any(ours[space].isdisjoint(theirs[space]) for space in ours.keys() & theirs.keys())
+
+
+def _looks(bearers: Iterable[Sighting]) -> list[Sighting]:
+    """Return one sighting for each look of those that were seen from inside."""
+    found: dict[tuple[object, object], Sighting] = {}
+    for each in bearers:
+        if each.cards or Kind.SYSTEM_UUID in each.marks:
+            found.setdefault((each.cards, each.marks.get(Kind.SSH_HOST_KEY)), each)
+    return list(found.values())
+
+
+def _are_clones(one: Sighting, other: Sighting) -> bool:
+    """Return whether two sightings that share a firmware's number are two machines after all."""
+    if one.cards and other.cards:
+        ours, theirs = (_universal(each.cards) for each in (one, other))
+        return ours.isdisjoint(theirs) if ours and theirs else one.cards.isdisjoint(other.cards)
+    is_inside = Kind.SYSTEM_UUID in one.marks and Kind.SYSTEM_UUID in other.marks
+    return is_inside and _differ(one, other, Kind.SSH_HOST_KEY)
+
+
+def _universal(macs: Iterable[str]) -> frozenset[str]:
+    """Return the hardware addresses that a maker gave out; of others a machine may make up new ones."""
+    return frozenset(mac for mac in macs if not int(mac[:2], 16) & 2)
 
 
 def _contradict(kind: Kind, one: Sighting, other: Sighting, is_router: bool) -> bool:
     """Return whether two sightings of one scan that share a mark of `kind` are two machines after all."""
-    if kind in _HARDWARE or one.address == other.address:
+    if one.address == other.address:
         return False
+    if kind in _HARDWARE:
+        return _are_clones(one, other)
     if any(_differ(one, other, strong) for strong in _STRONG if strong is not kind):
         return True
     is_one_network = one.network == other.network
@@ -86,8 +137,7 @@ def _contradict(kind: Kind, one: Sighting, other: Sighting, is_router: bool) -> 
 
 
 def _differ(one: Sighting, other: Sighting, kind: Kind) -> bool:
-    mine, others = one.marks.get(kind, frozenset()), other.marks.get(kind, frozenset())
-    return bool(mine and others) and mine.isdisjoint(others)
+    return _are_apart(kind, one.marks.get(kind, _NONE), other.marks.get(kind, _NONE))
 
 
 def _are_named_alike(one: Sighting, other: Sighting) -> bool:
@@ -160,7 +210,7 @@ class _Groups:
         stronger = _STRONG[: _STRONG.index(kind)] if kind in _STRONG else (*_HARDWARE, Kind.SSH_HOST_KEY)
         for strong in stronger:
             mine, others = self._marks[one].get(strong), self._marks[other].get(strong)
-            if mine and others and mine.isdisjoint(others):
+            if mine and others and _are_apart(strong, mine, others):
                 return False
         for scan in self._scans[one].keys() & self._scans[other].keys():
             ours, theirs = self._scans[one][scan], self._scans[other][scan]
@@ -193,12 +243,13 @@ def is_same_machine(known: dict[Kind, frozenset[str]], now: Sighting) -> bool:
     both = [kind for kind in known if kind in now.marks]
     equal = {kind for kind in both if known[kind] & now.marks[kind]}
     different = {kind for kind in both if not known[kind] & now.marks[kind]}
-    if different & set(_HARDWARE):
+    if any(_are_apart(kind, known[kind], now.marks[kind]) for kind in different & {*_HARDWARE}):
         return False
     if equal & {*_HARDWARE, Kind.SSH_HOST_KEY}:
         return True
     if equal & {Kind.SNMP_ENGINE, Kind.DEVICE_UUID, Kind.MAC}:
         return True
+    different -= {*_HARDWARE}  # cannot be compared
     if Kind.SSH_HOST_KEY in different:
         return not different & {Kind.SNMP_ENGINE, Kind.MAC, Kind.HOSTNAME}
     return Kind.MAC not in different

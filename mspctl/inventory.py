@@ -87,7 +87,7 @@ def build(
     _check_references(name, client, present, set().union(*groups), services)
     by_asset = {override.asset: override for override in overrides.assets}
     nobody = _connection(client.connection)
-    logins = {site.name: _connection(_merge(client.connection, site.connection)) for site in client.sites}
+    logins = {site.name: _connection(connection_of(client, site.name)) for site in client.sites}
     return Inventory(
         hosts=tuple(
             _host(
@@ -257,9 +257,21 @@ def _ssh_port(asset: Asset) -> int:
     return next((service.port for service in asset.services if service.name == "ssh"), 22)
 
 
+def connection_of(client: ClientFile, site: str, override: Override | None = None) -> Connection:
+    """Return how to log in to an asset: what the client says, over that its site, over that its own."""
+    here = next((each.connection for each in client.sites if each.name == site), Connection())
+    found = _merge(client.connection, here)
+    return _merge(found, override.connection) if override else found
+
+
 def _merge(under: Connection, over: Connection) -> Connection:
     """Return `under` with what `over` says; a key of either kind replaces a key of the other."""
     said = {key: value for key, value in msgspec.structs.asdict(over).items() if value is not None}
+    if under.windows and over.windows:
+        more = {
+            key: value for key, value in msgspec.structs.asdict(over.windows).items() if value is not None
+        }
+        said["windows"] = msgspec.structs.replace(under.windows, **more)
     if "key" in said or "key_file" in said:
         under = msgspec.structs.replace(under, key=None, key_file=None)
     return msgspec.structs.replace(under, **said)

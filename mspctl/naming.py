@@ -15,6 +15,7 @@ _ANSIBLE = ("all", "ungrouped", "localhost", "classified", "unclassified", "linu
 _ORDINARY = re.compile(r"[A-Za-z0-9 ._-]{1,128}")
 _SOURCES = (  # best first
     *("ptr.name", "snmp.name", "ldap.dns_name", "ntlm.computer", "netbios.name", "mdns.name"),
+    "host.name",
 )
 
 

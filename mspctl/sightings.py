@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from mspctl.facts import HEARSAY, facts
+from mspctl.facts.hardware import DEFAULT_SERIALS, DEFAULT_UUIDS
 from mspctl.records import (
     Ambiguous,
     ClientFile,
@@ -45,14 +46,6 @@ _NAMES = (
     "mdns.name",
 )
 _DEFAULT_WORKGROUPS = frozenset({"workgroup", "mshome", "arbeitsgruppe", "msheimnetz", "home", "samba"})
-_DEFAULT_UUIDS = re.compile(
-    r"0{8}|^(.)\1{7}|^12345678-|-0{4}-0{4}-|0{12}$"
-)  # left by whoever built the firmware
-_DEFAULT_SERIALS = re.compile(
-    r"(.)\1*|0?1234567890?|to be filled.*|none|n/?a|unknown|default|not (?:specified|available|applicable)|"
-    r"(?:system |chassis )?serial.*",
-    re.IGNORECASE,
-)
 
 
 class Scan(NamedTuple):
@@ -79,6 +72,7 @@ class Sighting(NamedTuple):
     observations: tuple[Observation, ...]
     marks: Marks
     macs: frozenset[str]  # every one, also those that are no mark
+    cards: frozenset[str]  # what the machine itself calls its own, seen from inside
     labels: frozenset[str]  # first labels of its names
     is_gateway: bool
 
@@ -173,6 +167,7 @@ def _sighting(scan: str, address: str, found: list[Observation], places: Places)
         observations=tuple(ordered),
         marks=_marks([each for _, each in said]),
         macs=frozenset(each["arp.mac"] for _, each in said if "arp.mac" in each),
+        cards=frozenset(card for _, each in said for card in each.get("host.cards", "").split()),
         labels=frozenset(
             label for _, each in said for name in _NAMES if (label := own_label(each.get(name, ""), address))
         ),
@@ -185,9 +180,11 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
     marks: dict[IdentityKind, set[str]] = defaultdict(set)
     for each in said:
         for name in ("snmp.entity_serial", "snmp.printer_serial", "snmp.vendor_serial"):
-            if (serial := each.get(name, "")) and not _DEFAULT_SERIALS.fullmatch(serial) and len(serial) > 3:
+            if (serial := each.get(name, "")) and not DEFAULT_SERIALS.fullmatch(serial) and len(serial) > 3:
                 marks[IdentityKind.SERIAL].add(f"{each.get('snmp.enterprise', '?')}:{serial}")
         for name, kind, prefix in (
+            ("host.serial", IdentityKind.SERIAL, "smbios:"),
+            ("host.uuid", IdentityKind.SYSTEM_UUID, ""),
             ("ssh.fingerprint", IdentityKind.SSH_HOST_KEY, ""),
             ("tls.key", IdentityKind.TLS_KEY, ""),
             ("rdp.key", IdentityKind.TLS_KEY, ""),
@@ -198,7 +195,7 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
             if value := each.get(name):
                 marks[kind].add(prefix + value)
         for name in ("upnp.uuid", "wsd.uuid", "ipp.uuid", "mdns.uuid"):
-            if (uuid := each.get(name, "")) and not _DEFAULT_UUIDS.search(uuid):
+            if (uuid := each.get(name, "")) and not DEFAULT_UUIDS.search(uuid):
                 marks[IdentityKind.DEVICE_UUID].add(uuid)
         for name, domain in (("ntlm.computer", "ntlm.domain"), ("netbios.name", "netbios.domain")):
             own, shared = each.get(name, "").lower(), each.get(domain, "").lower()

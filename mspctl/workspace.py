@@ -26,6 +26,7 @@ from mspctl.records import (
     ClientFile,
     Coverage,
     CoverageCount,
+    Inspection,
     OverridesFile,
     Record,
     RunRecord,
@@ -180,6 +181,10 @@ class Client:
     def assets(self) -> tuple[Asset | Ambiguous, ...]:
         """Return assets.jsonl: the assets, and what was ambiguous about them."""
         return tuple(self._read(self.path / "assets.jsonl", Asset | Ambiguous))
+
+    def inspections(self) -> tuple[Inspection, ...]:
+        """Return inspections.jsonl: what logins showed."""
+        return tuple(self._read(self.path / "inspections.jsonl", Inspection))
 
     def coverage(self) -> tuple[Coverage, ...]:
         """Return evidence.jsonl."""

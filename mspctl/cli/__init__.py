@@ -15,6 +15,7 @@ from mspctl.cli.coverage import coverage
 from mspctl.cli.discover import discover
 from mspctl.cli.doctor import doctor
 from mspctl.cli.init import init
+from mspctl.cli.inspect import inspect
 from mspctl.cli.inventory import inventory
 from mspctl.cli.onboard import onboard
 from mspctl.cli.providers import providers
@@ -37,6 +38,7 @@ _DATA_FLOW = (
     doctor,
     discover,
     assets,
+    inspect,
     topology,
     inventory,
     rollout,

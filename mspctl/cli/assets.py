@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+import msgspec
 
 from mspctl import assets as merging
 from mspctl import topology as mapping
@@ -15,6 +16,7 @@ from mspctl.errors import BadInput
 from mspctl.events import plain
 from mspctl.fingerprints import FIELDS
 from mspctl.handwritten import nearest
+from mspctl.inspection.summary import summary
 from mspctl.inventory import names_of
 from mspctl.records import Ambiguous, Asset, Candidate, Change
 from mspctl.records.client import Kind
@@ -49,7 +51,9 @@ def list_(client: Client, as_json: bool) -> None:
 @client_argument
 @click.argument("asset")
 def show(client: Client, asset: str, as_json: bool) -> None:
-    """Show one asset: its profile, addresses, services and identity. ASSET is a name, an id or an address.
+    """Show one asset: its profile, addresses, services, identity, and what `inspect` saw of it.
+
+    ASSET is a name, an id or an address.
 
     \b
         mspctl assets show acme web
@@ -76,12 +80,16 @@ def show(client: Client, asset: str, as_json: bool) -> None:
         *(("identity", f"{mark.kind} {mark.value}", "") for mark in found.identities),
         *(("merged", reason, "") for reason in found.merged_because),
     ]
-    parts = (
+    parts = [
         plain(f"{found.name} ({found.id})", 200),
         table(("what", "value", "sure", "rule", "probe", "since", "evidence"), known),
         table(("what", "value", "it says"), rest),
-    )
-    answer(found, "\n\n".join(parts), as_json)
+    ]
+    inside = next((each for each in client.inspections() if each.asset == found.id), None)
+    if inside:
+        parts.append(table(("seen from inside", "value", "more"), summary(inside)))
+    told = msgspec.to_builtins(found) | ({"inspection": msgspec.to_builtins(inside)} if inside else {})
+    answer(told, "\n\n".join(parts), as_json)
 
 
 @assets.command()

@@ -14,6 +14,7 @@ from mspctl.cli.output import answer, note, progress, table
 from mspctl.discovery import MODBUS_PORT, PROFILES, ScanRequest, SnmpLogin, plan, scan
 from mspctl.errors import BadInput, Interrupted
 from mspctl.fingerprints import Fingerprints, joined, shipped
+from mspctl.inspection import inspections
 from mspctl.records import (
     Ambiguous,
     Asset,
@@ -135,6 +136,9 @@ def update(
     result = (*merged, *(conflict for conflict in conflicts if conflict not in merged))
     client.save("known_hosts", pinned)
     client.save_records("assets.jsonl", result)
+    seen = inspections((each for each in result if isinstance(each, Asset)), records)
+    if seen or client.inspections():
+        client.save_records("inspections.jsonl", seen)
     return result
 
 
@@ -226,11 +230,9 @@ def _resumed(client: Client, file: ClientFile, started: ScanStarted) -> list[tup
 
 def _unfinished(client: Client) -> tuple[ScanRecord, ...]:
     """Return the log of the last scan. Raise BadInput where that is complete, or there is none."""
-    log: list[ScanRecord] = []
-    for record in client.scans():
-        if log and record.scan != log[0].scan:
-            log.clear()
-        log.append(record)
+    records = tuple(client.scans())
+    last = max((record.scan for record in records if isinstance(record, ScanStarted)), default="")
+    log = [record for record in records if record.scan == last]
     ends = [record for record in log if isinstance(record, ScanEnded)]
     if not log or (ends and not ends[-1].interrupted):
         raise BadInput(f"{client.name}: no scan to finish; `mspctl discover {client.name}` begins one")

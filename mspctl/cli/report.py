@@ -72,6 +72,7 @@ def write_discovery(client: Client) -> Path:
             assets=[each for each in found if isinstance(each, Asset)],
             doubts=[each for each in found if isinstance(each, Ambiguous)],
             topology=drawn(client),
+            inspections=client.inspections(),
             scan=last_scan(log),
             before=earlier[-1] if earlier else "",
             changes=differences(client) if earlier else (),

@@ -49,6 +49,18 @@ class Authorisation(Record, frozen=True, kw_only=True):
     reference: str = ""
 
 
+class WindowsConnection(Record, frozen=True, kw_only=True):
+    """How to log in to Windows by its remote management (WinRM)."""
+
+    user: str | None = None  # technician, HARBOUR\technician or technician@harbour.example
+    password: SecretRef | None = None
+    transport: Literal["ntlm", "basic"] | None = None  # ntlm unless said; basic goes through TLS only
+    port: Port | None = None  # 5986 unless said: TLS; 5985: each message is encrypted with NTLM's key
+    ca_file: str | None = None  # who signs the machines' certificates; absent: the one first seen is pinned
+    certificate: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None = None
+    """SHA-256 of the public key to expect in place of the one first seen, as discovery shows it (tls_key)."""
+
+
 class Connection(Record, frozen=True, kw_only=True):
     """How to log in: set for the client, overridden by its sites, overridden by single assets."""
 
@@ -58,6 +70,7 @@ class Connection(Record, frozen=True, kw_only=True):
     key: SecretRef | None = None
     password: SecretRef | None = None
     become_password: SecretRef | None = None
+    windows: WindowsConnection | None = None
 
 
 class Network(Record, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ class Observation(Record, frozen=True, kw_only=True, tag="seen", tag_field="reco
 
     scan: str
     address: str
-    probe: str  # the module under mspctl/discovery/probes that saw and reads it
+    probe: str  # the module under mspctl/facts that reads it
     at: datetime
     port: int | None = None
     raw: dict[str, Json] = field(default_factory=dict)  # the probe says what; hostile text, bounded in size
@@ -51,4 +51,13 @@ class ScanEnded(Record, frozen=True, kw_only=True, tag="end", tag_field="record"
     strays_dropped: int = 0  # answers from outside the scope, or to questions never asked
 
 
-ScanRecord = ScanStarted | Observation | ScanReached | ScanEnded
+class LoginFailed(Record, frozen=True, kw_only=True, tag="not-in", tag_field="record"):
+    """A machine that was to be looked at from inside, and was not."""
+
+    scan: str
+    address: str
+    at: datetime
+    reason: str
+
+
+ScanRecord = ScanStarted | Observation | ScanReached | ScanEnded | LoginFailed

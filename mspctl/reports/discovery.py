@@ -9,11 +9,13 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
+from mspctl.inspection.summary import summary
 from mspctl.records import (
     Ambiguous,
     Asset,
     Change,
     ClientFile,
+    Inspection,
     Layer,
     Link,
     Node,
@@ -63,6 +65,7 @@ class Found:
     scan: tuple[ScanStarted | None, ScanEnded | None]  # the last
     before: str = ""  # the scan it is compared with
     changes: Sequence[Change] = ()
+    inspections: Sequence[Inspection] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Todo:
 
 def last_scan(log: Sequence[ScanRecord]) -> tuple[ScanStarted | None, ScanEnded | None]:
     """Return how the last scan in a log began and ended; one that was resumed has ended more than once."""
-    newest = max((record.scan for record in log), default="")
+    newest = max((record.scan for record in log if isinstance(record, ScanStarted | ScanEnded)), default="")
     mine = [record for record in log if record.scan == newest]
     started = next((record for record in mine if isinstance(record, ScanStarted)), None)
     ends = [record for record in mine if isinstance(record, ScanEnded)]
@@ -113,6 +116,8 @@ def discovery(found: Found) -> str:
             pictures=[picture(drawn, layer, kinds) for layer in layers or [Layer.LOGICAL]],
             links=_links(drawn),
             todo=_todo(found, present, numbers),
+            inside={each.asset: each for each in found.inspections},
+            summary=summary,
             size_of_tile=(TILE_WIDTH, TILE_HEIGHT),
             most_of_title=TITLE,
             legend=(*_FAMILIES, "unknown"),
@@ -162,6 +167,10 @@ def _todo(found: Found, present: Sequence[Asset], numbers: Mapping[str, int]) ->
         Todo(network, "nothing could be sent there", "check the route, or scan from inside it")
         for network in (ended.unreachable if ended else ())
     ]
+    for each in found.inspections:
+        why = "`mspctl inspect` again once that is cleared up"
+        told = [f"could not be seen from inside: {each.lost}"] if each.lost else each.not_told
+        todo += [Todo(each.name, what, why, numbers.get(each.asset)) for what in told]
     lived_in = {end.node for link in found.topology.links for end in (link.one, link.other)}
     for node in found.topology.nodes:
         what = node.detail

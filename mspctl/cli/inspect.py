@@ -1,0 +1,211 @@
+"""`mspctl inspect`: what machines have, seen from inside."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+
+import click
+
+from mspctl import logins as planning
+from mspctl import rollout as engine
+from mspctl import sessions
+from mspctl.cli.discover import update
+from mspctl.cli.inventory import write_inventory
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, note, progress, table
+from mspctl.errors import BadInput, ExitCode, Interrupted
+from mspctl.events import mask, told
+from mspctl.inspection import script
+from mspctl.logins import LeftOut, Login
+from mspctl.records import Asset, Json, LoginFailed, Observation, Record
+from mspctl.sessions import Door, Errand, Lost, Said
+from mspctl.workspace import Client
+
+SECONDS = 120.0
+_REASON = 300
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """How one machine came out."""
+
+    asset: str
+    name: str
+    result: str  # seen | partly | lost | left out | would
+    detail: str = ""
+
+
+@click.command()
+@click.option("--limit", "-l", metavar="PATTERN", help="Only these hosts or groups, as in Ansible.")
+@click.option("--dry-run", is_flag=True, help="Say who would be logged in to, and how; log in to nobody.")
+@click.option(
+    "--timeout", default=SECONDS, show_default=True, metavar="SECONDS", type=click.FloatRange(5, 3600),
+    help="What one machine may take.",
+)  # fmt: skip
+@click.option(
+    "--at-once", default=sessions.AT_ONCE, show_default=True, type=click.IntRange(1, 500),
+    help="Machines logged in to at the same time.",
+)  # fmt: skip
+@json_option
+@client_argument
+def inspect(
+    client: Client, limit: str | None, dry_run: bool, timeout: float, at_once: int, as_json: bool
+) -> None:
+    """Log in to the client's machines and see what they have: software, updates, accounts, disks, agents …
+
+    Reads only: one connection and one script a machine, nothing written there, nothing fetched. A machine
+    whose SSH host key is not the pinned one is not logged in to. Exit code 5: some machines were not seen.
+
+    \b
+        mspctl inspect acme --dry-run
+        mspctl inspect acme
+        mspctl inspect acme -l 'server:!db'
+        mspctl assets show acme web            # what was seen
+    """
+    with client.lock(f"mspctl inspect {client.name}"):
+        planned = _planned(client, limit)
+        outcomes = [_would(each) for each in planned] if dry_run else look(client, planned, timeout, at_once)
+    rows = [(each.name, each.result, each.detail) for each in outcomes]
+    answer(outcomes, table(("asset", "result", "detail"), rows), as_json)
+    sys.exit(ExitCode.HOSTS_FAILED if any(each.result == "lost" for each in outcomes) else ExitCode.OK)
+
+
+def look(client: Client, planned: Sequence[Login | LeftOut], seconds: float, at_once: int) -> list[Outcome]:
+    """Log in to who is planned, and bring assets and inspections up to date; one commit.
+
+    Needs the client's lock. What was seen until Ctrl-C is kept.
+    """
+    chosen = [each for each in planned if isinstance(each, Login)]
+    outcomes = [
+        Outcome(asset=each.asset, name=each.name, result="left out", detail=each.reason)
+        for each in planned
+        if isinstance(each, LeftOut)
+    ]
+    name = client.fresh_id("observations", datetime.now(UTC))
+    secrets = _opened(client, chosen)
+    stopped: Interrupted | None = None
+    if chosen:
+        with client.log("observations", name) as append, progress("inspect") as report:
+
+            def record(login: Login, records: Sequence[Observation | LoginFailed], outcome: Outcome) -> None:
+                for each in records:
+                    append(each)
+                outcomes.append(outcome)
+                report(login.name, len(outcomes), len(planned))
+                if outcome.result != "seen":
+                    note(f"{outcome.name}: {outcome.result}: {outcome.detail}")
+
+            try:
+                _by_ssh(chosen, secrets, name, seconds, at_once, record)
+            except Interrupted as error:
+                stopped = error
+    update(client, client.file())
+    seen = sum(1 for each in outcomes if each.result in ("seen", "partly"))
+    client.commit(f"inspect: {seen} of {len(chosen)} machines seen{' (stopped early)' if stopped else ''}")
+    if stopped:
+        raise stopped
+    return sorted(outcomes, key=lambda each: each.name)
+
+
+Take = Callable[[Login, Sequence[Observation | LoginFailed], Outcome], None]
+
+
+def _by_ssh(
+    chosen: Sequence[Login], secrets: dict[str, str], scan: str, seconds: float, at_once: int, take: Take
+) -> None:
+    """Log in over SSH and hand over what each machine said."""
+    by_name = {login.name: login for login in chosen}
+    marks = {login.name: script.fresh_mark() for login in chosen}
+    errands = [
+        Errand(
+            door=_door(login, secrets),
+            command=script.COMMAND,
+            text=script.text(marks[login.name], _secret(login.connection.become_password, secrets)),
+        )
+        for login in chosen
+    ]
+
+    def tell(errand: Errand, said: Said | Lost) -> None:
+        login = by_name[errand.door.host]
+        at = datetime.now(UTC)
+        found = said.reason if isinstance(said, Lost) else script.answer(said.output, marks[login.name])
+        if isinstance(found, str):
+            reason = told(found, _REASON, tuple(secrets.values()))
+            failed = LoginFailed(scan=scan, address=login.address, at=at, reason=reason)
+            take(login, (failed,), Outcome(asset=login.asset, name=login.name, result="lost", detail=reason))
+            return
+        detail = script.told_by_sudo(found.become)
+        outcome = Outcome(
+            asset=login.asset, name=login.name, result="partly" if detail else "seen", detail=detail
+        )
+        take(login, _observations(login, scan, at, found, tuple(secrets.values())), outcome)
+
+    sessions.run(errands, tell, seconds=seconds, at_once=at_once)
+
+
+def _observations(
+    login: Login, scan: str, at: datetime, found: script.Answer, secrets: tuple[str, ...]
+) -> list[Observation]:
+    """Return what a machine said as what was seen, rid of every secret: it was told one."""
+
+    def seen(probe: str, sections: dict[str, str], **more: Json) -> Observation:
+        kept: dict[str, Json] = {name: mask(text, secrets) for name, text in sections.items() if text}
+        return Observation(
+            scan=scan,
+            address=login.address,
+            probe=probe,
+            at=at,
+            port=login.port,
+            raw={"host_key": login.pin, "sections": kept, **more},
+        )
+
+    cut: dict[str, Json] = {"cut": list(found.cut)} if found.cut else {}
+    records = [seen("ssh_login", found.plain(), become=mask(found.become, secrets), **cut)]
+    if (privileged := found.privileged()) and not script.told_by_sudo(found.become):
+        records.append(seen("ssh_become", privileged))
+    return records
+
+
+def _planned(client: Client, limit: str | None) -> tuple[Login | LeftOut, ...]:
+    """Return who is to be logged in to. Raise BadInput where nobody is there, or the limit names nobody."""
+    assets = [each for each in client.assets() if isinstance(each, Asset)]
+    if not assets:
+        raise BadInput(f"{client.name}: no assets yet; `mspctl discover {client.name}` finds them")
+    only = None
+    if limit is not None:
+        write_inventory(client)
+        only = engine.limited(client.path / "hosts.json", limit)
+    return planning.logins(
+        client.file(), assets, client.overrides(), client.known_hosts(), date.today(), only
+    )
+
+
+def _opened(client: Client, chosen: Sequence[Login]) -> dict[str, str]:
+    """Return the secrets the logins need, by reference. Raise BadInput for each that is not in the vault."""
+    vault = client.vault()
+    wanted = sorted({reference for login in chosen for reference in planning.secrets_of(login)})
+    return {reference: vault.get(reference) for reference in wanted}
+
+
+def _door(login: Login, secrets: dict[str, str]) -> Door:
+    connection = login.connection
+    return Door(
+        host=login.name,
+        address=login.address,
+        port=login.port,
+        user=connection.user or "",
+        host_key=login.pin,
+        private_key=secrets[connection.key] if connection.key else None,
+        key_file=connection.key_file,
+        password=secrets[connection.password] if connection.password else None,
+    )
+
+
+def _secret(reference: str | None, secrets: dict[str, str]) -> str:
+    return secrets[reference] if reference else ""
+
+
+def _would(each: Login | LeftOut) -> Outcome:
+    if isinstance(each, LeftOut):
+        return Outcome(asset=each.asset, name=each.name, result="left out", detail=each.reason)
+    where = f"{each.by} to {each.address} port {each.port} as {each.connection.user}"
+    return Outcome(asset=each.asset, name=each.name, result="would", detail=where)
