@@ -87,7 +87,7 @@ def test_no_more_than_so_many_at_once(server: Server, at_once: int) -> None:
     assert time.monotonic() - began >= 6 / at_once * 0.4
 
 
-@pytest.mark.parametrize("key", [OTHER_KEY, ""])
+@pytest.mark.parametrize("key", [OTHER_KEY, ""], ids=["changed", "unknown"])
 def test_nothing_is_said_to_who_is_not_known(server: Server, key: str) -> None:
     before = len(server.commands)
     told = reason(come_out(Errand(door(server, host_key=" ".join(key.split()[:2])), "id", b"secret"))["real"])
@@ -116,6 +116,7 @@ def test_an_old_kind_of_key_that_is_not_the_pinned_one_is_a_changed_key(server: 
             "wants a passphrase",
         ),
     ],
+    ids=["broken", "text", "locked"],
 )
 def test_a_private_key_that_is_none_is_said_without_it(server: Server, key: str, words: str) -> None:
     told = reason(come_out(Errand(door(server, private_key=key), "id"))["real"])

@@ -78,7 +78,7 @@ def run(client: Client, *arguments: str) -> Result:
     options = ["-C", str(client.workspace.root)]
     password = str(client.workspace.root / ".vault-password")
     if arguments[0] == "inspect":
-        options += ["--vault-password-file", password, "--timeout", "8"]
+        options += ["--vault-password-file", password, "--timeout", "30"]
     return CliRunner().invoke(main, [*arguments, *options])
 
 
@@ -103,7 +103,7 @@ def test_every_troublemaker_is_one_line_and_the_rest_is_seen(client: Client, ser
         *("real", "liar", "banner"),
     }
     words = {
-        "hang": "not done after 8 s",
+        "hang": "not done after 30 s",
         "flood": "answers with more than",
         "cut": "in the middle",
         "binary": "did not run what it was sent",
