@@ -10,6 +10,7 @@ import ipaddress
 import math
 import os
 import re
+import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -268,8 +269,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
             hint = nearest(str(error.instance), known)
             yield f"{where}: unknown value {shown}; one of {', '.join(known)}{hint}"
         case "format":
-            what = {"cidr": "network", "address": "address", "day": "date", "span": "address or network"}
-            yield f"{where}: not a valid {what.get(str(wanted), wanted)}: {shown}{advice}"
+            yield f"{where}: not a valid {_FORMAT_NAMES.get(str(wanted), wanted)}: {shown}{advice}"
         case "pattern":
             yield f"{where}: {shown} does not fit{advice}"
         case "minItems" | "minLength":
@@ -304,6 +304,12 @@ def _short(value: Any) -> str:
     return repr(value if len(str(value)) <= 60 else str(value)[:57] + "...")
 
 
+_FORMAT_NAMES = {
+    "cidr": "network",
+    "day": "date",
+    "span": "address or network",
+    "timezone": "time zone",
+}
 _FORMATS = FormatChecker(formats=())
 
 
@@ -325,3 +331,8 @@ def _is_span(value: object) -> bool:
 @_FORMATS.checks("day", raises=ValueError)
 def _is_day(value: object) -> bool:
     return not isinstance(value, str) or bool(datetime.date.fromisoformat(value))
+
+
+@_FORMATS.checks("timezone", raises=(ValueError, OSError, KeyError))
+def _is_timezone(value: object) -> bool:
+    return not isinstance(value, str) or bool(zoneinfo.ZoneInfo(value))

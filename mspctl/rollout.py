@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from mspctl import catalog, events, waves
+from mspctl import catalog, events, waves, windows
 from mspctl.errors import BadInput, MspctlError
 from mspctl.records import (
     HostStatus,
@@ -53,6 +53,7 @@ class Order(Record, frozen=True, kw_only=True):
     failure_budget: float = 0.2
     verbosity: int = 0
     resumes: str = ""
+    deadlines: dict[str, datetime] = msgspec.field(default_factory=dict)  # host: when it must be left alone
 
 
 class Unlock(Record, frozen=True, kw_only=True):
@@ -83,15 +84,24 @@ def run(
     _sweep_leftovers()
     with _interruptible() as is_interrupted, _private_folder() as private:
         underway = _Underway(order, inventory, private, unlock, own_providers, record, is_interrupted)
+        longest = 0.0
         for number, hosts in enumerate(order.waves, 1):
-            record(WaveStarted(wave=number, hosts=hosts, at=datetime.now(UTC)))
+            began = datetime.now(UTC)
+            if late := windows.late(order.deadlines, hosts, began, longest):
+                return _ended(record, "stopped", _too_late(number, late))
+            record(WaveStarted(wave=number, hosts=hosts, at=began))
             came_out = _wave(underway, number, hosts)
+            longest = max(longest, (datetime.now(UTC) - began).total_seconds())
             if is_interrupted():
                 return _ended(record, "interrupted", "stopped by the engineer")
             reason = waves.stop_reason(hosts, came_out, order.failure_budget)
             if reason and number < len(order.waves):
                 return _ended(record, "stopped", f"wave {number}: {reason}")
     return _ended(record, "complete", "")
+
+
+def _too_late(number: int, hosts: Sequence[str]) -> str:
+    return f"wave {number} would not end within the maintenance window of {', '.join(hosts)}"
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,18 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mspctl import catalog, rollout, waves
 from mspctl.errors import BadInput, MspctlError
 from mspctl.handwritten import dump
 from mspctl.records import (
+    CoverageState,
     HostOutcome,
     HostStatus,
     Json,
@@ -221,6 +224,24 @@ def test_a_vault_that_does_not_open_is_told_of_the_host(tmp_path: Path) -> None:
     assert not marker(client, "a").exists()
 
 
+def test_a_wave_that_would_not_end_in_its_window_is_not_begun(tmp_path: Path) -> None:
+    client = local_client(tmp_path, KNOWN, "a", "b", "c")
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    order = structs.replace(
+        asked(("a",), ("b",), ("c",)), deadlines={"a": datetime.max.replace(tzinfo=UTC), "b": soon}
+    )
+    records = run(client, order)
+    assert came(records) == {"a": HostStatus.CHANGED}
+    ended = records[-1]
+    assert isinstance(ended, RunEnded)
+    assert (ended.status, ended.reason) == (
+        "stopped",
+        "wave 2 would not end within the maintenance window of b",
+    )
+    assert waves.remaining(records) == (("b",), ("c",))
+    assert not marker(client, "b").exists() and not marker(client, "c").exists()
+
+
 # Killed and stopped
 
 
@@ -357,3 +378,46 @@ def test_a_limit_that_selects_nobody_is_told(hosts_json: Path, pattern: str) -> 
 def test_what_opens_doors_does_not_show_itself() -> None:
     assert repr(UNLOCK) == str(UNLOCK) == "Unlock(…)"
     assert f"{[UNLOCK]}" == "[Unlock(…)]"
+
+
+# When, and on whom
+
+
+def ended(started: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = started.communicate(timeout=120)
+    return started.returncode, out, err
+
+
+def test_only_hosts_without_a_proof_are_gone_to(tmp_path: Path) -> None:
+    client = onboarded(tmp_path)
+    client.save_records("evidence.jsonl", [samples.coverage("good", CoverageState.COVERED)])
+    code, out, err = ended(
+        rollouts.mspctl(client, "rollout", "acme", "--apply", "--missing", "-e", "heal=true")
+    )
+    assert code == 0, (out, err)
+    assert times(client, "bad") == 1 and times(client, "good") == 0
+    client.save_records(
+        "evidence.jsonl", [samples.coverage(host, CoverageState.COVERED) for host in ("bad", "good")]
+    )
+    code, out, _ = ended(rollouts.mspctl(client, "rollout", "acme", "--apply", "--missing"))
+    assert code == 0 and "no host is without a service" in out
+    assert times(client, "bad") == 1
+
+
+def test_nothing_is_changed_outside_the_window_unless_asked_to(tmp_path: Path) -> None:
+    client = onboarded(tmp_path)
+    path = client.path / "client.yml"
+    hour = (datetime.now(UTC) + timedelta(hours=3)).hour
+    closed = {"maintenance": {"windows": [{"start": f"{hour:02d}:00", "end": f"{hour:02d}:59"}]}}
+    path.write_text(f"{path.read_text()}{dump(closed)}")
+    code, _, err = ended(rollouts.mspctl(client, "rollout", "acme", "--apply", "-e", "heal=true"))
+    assert code == 3
+    assert "outside every maintenance window; the next opens" in err and f"{hour:02d}:00 UTC" in err
+    assert not client.runs(), "nothing was begun"
+    code, _, err = ended(rollouts.mspctl(client, "rollout", "acme", "-e", "heal=true"))
+    assert code == 0, err  # a preview is no change
+    code, _, err = ended(
+        rollouts.mspctl(client, "rollout", "acme", "--apply", "--outside-window", "-e", "heal=true")
+    )
+    assert code == 0, err
+    assert times(client, "good") == 1

@@ -22,6 +22,7 @@ from mspctl.cli.providers import providers
 from mspctl.cli.report import report
 from mspctl.cli.rollout import rollout
 from mspctl.cli.runs import runs
+from mspctl.cli.schedule import schedule
 from mspctl.cli.schema import schema
 from mspctl.cli.secret import secret
 from mspctl.cli.status import status
@@ -46,6 +47,7 @@ _DATA_FLOW = (
     onboard,
     coverage,
     runs,
+    schedule,
     status,
     report,
 )

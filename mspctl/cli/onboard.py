@@ -36,10 +36,19 @@ from mspctl.workspace import Client
     metavar="SECONDS",
     help="How long to wait until the servers have heard from new agents.",
 )
+@click.option(
+    "--outside-window", "any_time", is_flag=True, help="Change hosts also outside their maintenance window."
+)
 @json_option
 @client_argument
 def onboard(
-    client: Client, apply_: bool, forks: int | None, ask_become_pass: bool, wait_seconds: int, as_json: bool
+    client: Client,
+    apply_: bool,
+    forks: int | None,
+    ask_become_pass: bool,
+    wait_seconds: int,
+    any_time: bool,
+    as_json: bool,
 ) -> None:
     """Discover, write the inventory, roll out, verify: each step a commit, each safe to repeat.
 
@@ -62,7 +71,8 @@ def onboard(
             note(f"{client.name}: no host to roll out to; `mspctl inventory {client.name}` says why")
             sys.exit(ExitCode.OK)
         note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
-        records = run_order(client, _order(client, built, apply_, forks), ask_become_pass)
+        order = _order(client, built, apply_, forks)
+        records = run_order(client, order, ask_become_pass, any_time=any_time)
         code = exit_code(records)
         if not apply_ or code is ExitCode.INTERRUPTED:
             answer(records, summary(records), as_json)
@@ -89,12 +99,12 @@ def _order(client: Client, built: Inventory, apply_: bool, forks: int | None) ->
     last = client.last_run(PLAYBOOK)
     started = waves.started(last)
     if not started or not waves.is_unfinished(last) or not _is_alike(started, wanted):
-        return cut(client, built, wanted, None, False)
+        return cut(client, built, wanted)
     planned = {host for wave in started.waves for host in wave}
     new = tuple(sorted(set(targets(built)) - planned))
     left = waves.only(waves.remaining(last), targets(built))
     if not left and not new:
-        return cut(client, built, wanted, None, False)
+        return cut(client, built, wanted)
     note(f"{client.name}: going on with run {started.run}: {sum(map(len, left)) + len(new)} hosts left")
     return structs.replace(wanted, waves=(*left, *((new,) if new else ())), resumes=started.run)
 

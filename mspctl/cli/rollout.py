@@ -1,14 +1,14 @@
 """`mspctl rollout`: the client's services onto its hosts, in waves."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
 from msgspec import structs
 
-from mspctl import catalog, waves
+from mspctl import catalog, waves, windows
 from mspctl import rollout as engine
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
@@ -18,7 +18,16 @@ from mspctl.errors import BadInput, ExitCode
 from mspctl.events import MASK
 from mspctl.handwritten import nearest
 from mspctl.inventory import Inventory
-from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, TaskResult, WaveStarted
+from mspctl.records import (
+    Asset,
+    CoverageState,
+    HostOutcome,
+    HostStatus,
+    RunEnded,
+    RunRecord,
+    TaskResult,
+    WaveStarted,
+)
 from mspctl.rollout import Order, Unlock
 from mspctl.workspace import Client
 
@@ -33,7 +42,13 @@ PLAYBOOK = "rollout"
 @click.option("--diff", "-D", is_flag=True, help="Keep what each file would become or became.")
 @click.option("--resume", is_flag=True, help="Go on with the last run, less the hosts that are done.")
 @click.option("--retry-failed", is_flag=True, help="Only the hosts the last run lost.")
+@click.option(
+    "--missing", is_flag=True, help="Only hosts that the last verify found without a service, and new ones."
+)
 @click.option("--uninstall", is_flag=True, help="Take the services off the hosts instead.")
+@click.option(
+    "--outside-window", "any_time", is_flag=True, help="Change hosts also outside their maintenance window."
+)
 @ansible_options
 @json_option
 @client_argument
@@ -44,7 +59,9 @@ def rollout(
     diff: bool,
     resume: bool,
     retry_failed: bool,
+    missing: bool,
     uninstall: bool,
+    any_time: bool,
     limit: str | None,
     tags: tuple[str, ...],
     skip_tags: tuple[str, ...],
@@ -64,13 +81,17 @@ def rollout(
         mspctl rollout acme --apply
         mspctl rollout acme --apply --resume       # after an interruption
         mspctl rollout acme --apply -t antivirus -l 'server:!db'
+        mspctl rollout acme --apply --missing      # hosts that were off, and new ones
     """
     if check and apply_:
         raise click.UsageError("--check only looks and --apply changes: give one of them")
-    if resume and (retry_failed or limit is not None or tags or uninstall):
+    if resume and (retry_failed or missing or limit is not None or tags or uninstall):
         raise click.UsageError(
-            "--resume goes on with the run as it was; -l, -t, --retry-failed, --uninstall do not go with it"
+            "--resume goes on with the run as it was; "
+            "-l, -t, --retry-failed, --missing, --uninstall do not go with it"
         )
+    if missing and uninstall:
+        raise click.UsageError("--missing brings services to hosts and --uninstall takes them off")
     _check_tags((*listed(tags), *listed(skip_tags)))
     with client.lock(f"mspctl rollout {client.name}"):
         built = write_inventory(client)
@@ -89,8 +110,16 @@ def rollout(
             failure_budget=client.workspace.settings().rollout.failure_budget,
             verbosity=verbose,
         )
-        order = resumed(client, built, wanted) if resume else cut(client, built, wanted, limit, retry_failed)
-        records = run_order(client, order, ask_become_pass)
+        gaps = without_service(client, built, wanted.tags) if missing else None
+        if gaps is not None and not gaps:
+            answer([], f"{client.name}: no host is without a service it should have", as_json)
+            sys.exit(ExitCode.OK)
+        order = (
+            resumed(client, built, wanted)
+            if resume
+            else cut(client, built, wanted, limit, retry_failed, only=gaps)
+        )
+        records = run_order(client, order, ask_become_pass, any_time=any_time)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
 
@@ -107,9 +136,18 @@ def _check_tags(given: Sequence[str]) -> None:
         raise BadInput(lines)
 
 
-def cut(client: Client, built: Inventory, order: Order, limit: str | None, retry_failed: bool) -> Order:
+def cut(
+    client: Client,
+    built: Inventory,
+    order: Order,
+    limit: str | None = None,
+    retry_failed: bool = False,
+    only: Container[str] | None = None,
+) -> Order:
     """Return `order` with the waves of the hosts it concerns. Raise BadInput where it concerns none."""
     hosts = targets(built, order.tags)
+    if only is not None:
+        hosts = {name: likeness for name, likeness in hosts.items() if name in only}
     if limit is not None:
         chosen = engine.limited(client.path / "hosts.json", limit)
         hosts = {name: likeness for name, likeness in hosts.items() if name in chosen}
@@ -130,6 +168,21 @@ def targets(built: Inventory, tags: Sequence[str] = ()) -> dict[str, str]:
         for host in built.hosts
         if services & set(host.groups)
     }
+
+
+def without_service(client: Client, built: Inventory, tags: Sequence[str] = ()) -> frozenset[str]:
+    """Return the hosts that nobody has yet proved to have every service chosen for them."""
+    proved = {
+        (found.asset, found.service)
+        for found in client.coverage()
+        if found.state in (CoverageState.COVERED, CoverageState.EXCLUDED)
+    }
+    wanted = set(tags) & set(built.services) or set(built.services)
+    return frozenset(
+        host.name
+        for host in built.hosts
+        if any((host.name, service) not in proved for service in wanted & set(host.groups))
+    )
 
 
 def resumed(client: Client, built: Inventory, order: Order) -> Order:
@@ -162,13 +215,18 @@ def resumed(client: Client, built: Inventory, order: Order) -> Order:
     )
 
 
-def run_order(client: Client, order: Order, ask_become: bool = False) -> tuple[RunRecord, ...]:
+def run_order(
+    client: Client, order: Order, ask_become: bool = False, *, any_time: bool = False
+) -> tuple[RunRecord, ...]:
     """Run `order`; return its records. One commit; needs the client's lock.
 
-    Raise BadInput before anything starts when a secret is missing.
+    Hosts outside their maintenance window are left out of a change, unless `any_time`. Raise BadInput before
+    anything starts when a secret is missing, or no window is open.
     """
     if lines := missing_secrets(client.workspace, client.name):
         raise BadInput(lines)
+    if order.playbook == PLAYBOOK and not order.check and not any_time:
+        order = _within_windows(client, order, datetime.now(UTC))
     keys = unlock(client, ask_become)
     name = client.fresh_id("runs", datetime.now(UTC))
     taken: list[RunRecord] = []
@@ -185,6 +243,32 @@ def run_order(client: Client, order: Order, ask_become: bool = False) -> tuple[R
         if order.playbook == PLAYBOOK:  # a look at the hosts is committed with what it proved
             client.commit(_message(order, taken))
     return tuple(taken)
+
+
+def _within_windows(client: Client, order: Order, now: datetime) -> Order:
+    """Return `order` less the hosts whose window is closed, and with when each other one closes."""
+    file = client.file()
+    sites = windows.of_sites(file)
+    where = {asset.name: asset.site for asset in client.assets() if isinstance(asset, Asset)}
+    deadlines: dict[str, datetime] = {}
+    closed: dict[str, list[str]] = {}
+    for host in (host for wave in order.waves for host in wave):
+        maintenance = sites.get(where.get(host, ""), file.maintenance)
+        if closes := windows.closes_at(maintenance, now):
+            deadlines[host] = closes
+        else:
+            opens = windows.opens_at(maintenance, now)
+            when = windows.local(opens, maintenance) if opens else "never"
+            closed.setdefault(when, []).append(host)
+    for when, hosts in sorted(closed.items()):
+        note(f"{client.name}: left out until their maintenance window, {when}: {', '.join(sorted(hosts))}")
+    if not deadlines:
+        opening = ", ".join(sorted(closed))
+        raise BadInput(
+            f"{client.name}: outside every maintenance window; the next opens {opening};"
+            " --outside-window changes hosts now"
+        )
+    return structs.replace(order, waves=waves.only(order.waves, deadlines), deadlines=deadlines)
 
 
 def unlock(client: Client, ask_become: bool = False) -> Unlock:

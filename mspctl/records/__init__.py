@@ -22,6 +22,7 @@ from mspctl.records.client import (
     Discovery,
     Exclusion,
     Joined,
+    Maintenance,
     Network,
     OptIn,
     Override,
@@ -30,6 +31,7 @@ from mspctl.records.client import (
     Site,
     SnmpAccess,
     SnmpUser,
+    Window,
     WindowsConnection,
 )
 from mspctl.records.evidence import (
@@ -120,6 +122,7 @@ __all__ = [
     "Link",
     "Listening",
     "LoginFailed",
+    "Maintenance",
     "Network",
     "Node",
     "NodeKind",
@@ -156,6 +159,7 @@ __all__ = [
     "Updates",
     "Value",
     "WaveStarted",
+    "Window",
     "WindowsConnection",
     "WorkspaceFile",
 ]

@@ -42,6 +42,12 @@ Span = Annotated[
     ),
 ]
 Day = Annotated[str, Meta(extra_json_schema={"format": "day"}, description="a date such as 2026-11-20")]
+Clock = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)", description="a time of day such as 22:30")
+]
+Timezone = Annotated[
+    str, Meta(extra_json_schema={"format": "timezone"}, description="a time zone such as Europe/Berlin")
+]
 SecretRef = Annotated[
     str,
     Meta(

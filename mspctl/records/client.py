@@ -1,10 +1,22 @@
 """What the engineer writes down about one client: client.yml and overrides.yml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, field
 
-from mspctl.records.base import Address, Cidr, Day, Json, Name, Port, Record, SecretRef, Span
+from mspctl.records.base import (
+    Address,
+    Cidr,
+    Clock,
+    Day,
+    Json,
+    Name,
+    Port,
+    Record,
+    SecretRef,
+    Span,
+    Timezone,
+)
 
 # fmt: off
 Kind = Literal[
@@ -28,6 +40,7 @@ Kind = Literal[
 # fmt: on
 """What a device is, in the words of the trade; more are added with the rules that recognise them."""
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 AuthenticationProtocol = Literal["md5", "sha", "sha224", "sha256", "sha384", "sha512"]
 PrivacyProtocol = Literal["des", "aes", "aes192", "aes256"]
 
@@ -73,6 +86,21 @@ class Connection(Record, frozen=True, kw_only=True):
     windows: WindowsConnection | None = None
 
 
+class Window(Record, frozen=True, kw_only=True):
+    """Hours in which hosts may be changed; one that ends before it starts lasts past midnight."""
+
+    start: Clock
+    end: Clock
+    days: Annotated[tuple[Weekday, ...], Meta(min_length=1)] = get_args(Weekday)  # on which it starts
+
+
+class Maintenance(Record, frozen=True, kw_only=True):
+    """When hosts may be changed."""
+
+    timezone: Timezone = "UTC"
+    windows: tuple[Window, ...] = ()  # none: at any time
+
+
 class Network(Record, frozen=True, kw_only=True):
     """One network that may be scanned."""
 
@@ -90,6 +118,7 @@ class Site(Record, frozen=True, kw_only=True):
     address: str = ""
     dns: tuple[Address, ...] = ()  # servers that know the site's reverse names
     connection: Connection = field(default_factory=Connection)
+    maintenance: Maintenance | None = None  # in place of the client's
 
 
 class SnmpUser(Record, frozen=True, kw_only=True):
@@ -147,6 +176,7 @@ class ClientFile(Record, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...] = ()
     discovery: Discovery = field(default_factory=Discovery)
     connection: Connection = field(default_factory=Connection)
+    maintenance: Maintenance = field(default_factory=Maintenance)
     services: dict[str, OptIn] = field(default_factory=dict)
     exclusions: tuple[Exclusion, ...] = ()
 
