@@ -149,7 +149,7 @@ def test_an_agent_that_is_silent_on_makers_numbers_still_tells_the_rest() -> Non
 
     def shy(data: bytes) -> bytes | None:
         nonlocal silences
-        asks_below = b"\xa5" in data[:40] and bytes.fromhex("2b06010401") in data  # GETBULK; enterprises
+        asks_below = b"\xa1" in data[:40] and bytes.fromhex("2b06010401") in data  # GETNEXT; enterprises
         silences += asks_below
         return None if asks_below else answer(deaf, data)
 

@@ -130,11 +130,12 @@ class Agent:
         rows: dict[Index, Json] = {}
         prefix = base + "."
         latest: Index = (-1,)
+        is_single = self._is_old or most == 1
         iterator = aiter(
-            self._session.getnext(base) if self._is_old else self._session.getbulk(base, _ROWS_AT_ONCE)
+            self._session.getnext(base) if is_single else self._session.getbulk(base, _ROWS_AT_ONCE)
         )
         while len(rows) < most:
-            if self._is_old or len(rows) % _ROWS_AT_ONCE == 0:
+            if is_single or len(rows) % _ROWS_AT_ONCE == 0:
                 self._count()
             try:
                 oid, value = await anext(iterator)
