@@ -19,12 +19,13 @@ from mspctl.identify import candidates, identify
 from mspctl.identity import Machines, Mark, by_space, machines
 from mspctl.naming import proposed, safe, unique
 from mspctl.records import (
-    Ambiguous,
     Asset,
+    AssetRecord,
     Candidate,
     ClientFile,
     Identity,
     IdentityKind,
+    Listing,
     Observation,
     Override,
     OverridesFile,
@@ -32,6 +33,7 @@ from mspctl.records import (
     Service,
     Value,
 )
+from mspctl.registers import Hearsay, hearsay, imports, marks_of, unseen
 from mspctl.sightings import History, Places, Scan, Sighting, read
 
 _PORT_BOUND = frozenset(  # seen over TCP, so that a closed port ends it
@@ -44,8 +46,10 @@ _PORT_BOUND = frozenset(  # seen over TCP, so that a closed port ends it
         "ipp",
         "kerberos",
         "ldap",
+        "masscan",
         "modbus",
         "mqtt",
+        "nmap",
         "rdp",
         "smb",
         "winrm",
@@ -53,7 +57,8 @@ _PORT_BOUND = frozenset(  # seen over TCP, so that a closed port ends it
 )
 _ID_CHARACTERS = 8
 
-Evidence = dict[tuple[str, str, int], Observation]  # by address, probe and port
+Evidence = dict[tuple[str, str, int], Observation | Listing]
+"""By address, probe and port; what registers say by "", the register and a number."""
 Group = tuple[Sighting, ...]  # one machine's, oldest first
 
 
@@ -69,26 +74,33 @@ class Story(NamedTuple):
     joined_because: str  # the engineer's word that its sightings are one machine's; "" where marks say so
 
 
+class Past(NamedTuple):
+    """What all machines' stories are told from."""
+
+    history: History
+    occupied: set[tuple[str, str]]  # by whom ever: scan and address
+    hearsay: Hearsay
+
+
 def merge(
     log: Iterable[ScanRecord],
     client: ClientFile,
     overrides: OverridesFile,
     fingerprints: Fingerprints | None = None,
-) -> tuple[Asset | Ambiguous, ...]:
-    """Return the client's assets by name, then every doubt, from the records of all its scans.
+) -> tuple[AssetRecord, ...]:
+    """Return the client's assets by name, every doubt, and who was not seen, from the records of all scans.
 
     The order of the log and repeated records do not matter. What lies in no network the client lists, or
     is excluded from scanning, is left out. `fingerprints` are the shipped ones unless given.
     """
-    places, rules = Places(client), fingerprints or shipped()
-    history = read(log, places)
+    records, places, rules = tuple(log), Places(client), fingerprints or shipped()
+    history = read(records, places)
     found = machines(history)
-    occupied = {(sighting.scan, sighting.address) for sighting in history.sightings}
     groups = _identified(found)
-    stories = [
-        _story(id_, group, why, history, occupied, places, rules)
-        for id_, (group, why) in _joined(groups, overrides).items()
-    ]
+    joined = _joined(groups, overrides)
+    told = _told(records, joined, places)
+    past = Past(history, {(sighting.scan, sighting.address) for sighting in history.sightings}, told)
+    stories = [_story(id_, group, why, past, places, rules) for id_, (group, why) in joined.items()]
     corrections = {override.asset: override for override in overrides.assets}
     names = _names(stories, corrections)
     started = {scan.id: scan for scan in history.scans}
@@ -100,6 +112,7 @@ def merge(
     return (
         *sorted(assets, key=lambda asset: asset.name),
         *doubts.all_doubts(assets, sightings, history, found, overrides, set(groups)),
+        *unseen(told.unowned, assets, history.scans, places, rules),
     )
 
 
@@ -114,13 +127,14 @@ def explain(
 
     Nothing for an id that no machine in the log has.
     """
-    places, rules = Places(client), fingerprints or shipped()
-    history = read(log, places)
+    records, places, rules = tuple(log), Places(client), fingerprints or shipped()
+    history = read(records, places)
     groups = _joined(_identified(machines(history)), overrides)
     if asset not in groups:
         return ()
     occupied = {(sighting.scan, sighting.address) for sighting in history.sightings}
-    story = _story(asset, *groups[asset], history, occupied, places, rules)
+    past = Past(history, occupied, _told(records, groups, places))
+    story = _story(asset, *groups[asset], past, places, rules)
     return candidates(story.evidence.values(), *_surroundings(story.addresses, places), rules)
 
 
@@ -136,14 +150,13 @@ def _joined(groups: dict[str, Group], overrides: OverridesFile) -> dict[str, tup
     return joined
 
 
+def _told(records: Iterable[ScanRecord], joined: dict[str, tuple[Group, str]], places: Places) -> Hearsay:
+    """Return what registers say of each machine, and of those that no scan saw."""
+    return hearsay(imports(records, places), {id_: group for id_, (group, _) in joined.items()})
+
+
 def _story(
-    id_: str,
-    group: Group,
-    joined_because: str,
-    history: History,
-    occupied: set[tuple[str, str]],
-    places: Places,
-    rules: Fingerprints,
+    id_: str, group: Group, joined_because: str, past: Past, places: Places, rules: Fingerprints
 ) -> Story:
     """Return a machine's state after all scans, told in the order of the scans."""
     by_scan: dict[str, list[Sighting]] = {}
@@ -155,19 +168,22 @@ def _story(
     judged: object = None
     missing: set[str] = set()  # addresses at which it was looked for in vain since it was last seen
     gone_since = ""
-    for scan in history.scans:
+    for scan in past.history.scans:
         here = by_scan.get(scan.id, [])
         now = {sighting.address for sighting in here}
-        missing |= {address for address in addresses - now if _is_lost(address, scan, occupied)}
+        missing |= {address for address in addresses - now if _is_lost(address, scan, past.occupied)}
         if here:
             addresses = now | addresses - missing
             missing, gone_since = set(), ""
             evidence = _updated(evidence, addresses, here, scan)
-            said = _said(evidence)
-            if said != judged:
-                judged, profile = said, _judged(evidence, addresses, profile, places, rules)
         elif addresses and addresses <= missing:
             gone_since = gone_since or scan.id
+        if scan.id in past.hearsay.sources:
+            evidence = _heard(evidence, past.hearsay, id_, scan.id)
+        elif not here:
+            continue
+        if addresses and (said := _said(evidence)) != judged:
+            judged, profile = said, _judged(evidence, addresses, profile, places, rules)
     left = sorted(
         addresses - missing or addresses, key=lambda a: (not _has_ssh(evidence, a), places.order(a))
     )
@@ -181,14 +197,14 @@ def _is_lost(address: str, scan: Scan, occupied: set[tuple[str, str]]) -> bool:
 
 def _updated(evidence: Evidence, addresses: set[str], here: Iterable[Sighting], scan: Scan) -> Evidence:
     """Return what is known after a scan: the newest answer of each probe, less what the scan found closed."""
-    kept = {key: seen for key, seen in evidence.items() if key[0] in addresses}
+    kept = {key: seen for key, seen in evidence.items() if not key[0] or key[0] in addresses}
     for sighting in here:
-        new = {
+        new: Evidence = {
             (seen.address, seen.probe, seen.port or 0): seen
             for seen in sighting.observations
-            if seen.probe != "tcp" or facts(seen).get("tcp.state") == "open"
+            if seen.probe != "tcp" or _is_open(seen)
         }
-        open_ports = {port for _, probe, port in new if probe == "tcp"}
+        open_ports = {port for (_, _, port), seen in new.items() if _is_open(seen)}
         closed = scan.ports - open_ports if scan.covers(sighting.address) else frozenset()
         kept = {
             (address, probe, port): seen
@@ -198,9 +214,21 @@ def _updated(evidence: Evidence, addresses: set[str], here: Iterable[Sighting], 
     return kept
 
 
+def _heard(evidence: Evidence, told: Hearsay, id_: str, scan: str) -> Evidence:
+    """Return what is known after an import: what its source said before gives way to what it says now."""
+    source = told.sources[scan]
+    kept = {key: seen for key, seen in evidence.items() if key[0] or key[1] != f"register {source}"}
+    entries = told.told.get(id_, {}).get(scan, ())
+    return kept | {("", f"register {source}", n): entry.listing for n, entry in enumerate(entries)}
+
+
 def _said(evidence: Evidence) -> frozenset[tuple[object, ...]]:
     """Return what the evidence says, without when it was said."""
     return frozenset((*key, tuple(sorted(facts(seen).items()))) for key, seen in evidence.items())
+
+
+def _is_open(seen: Observation | Listing) -> bool:
+    return facts(seen).get("tcp.state") == "open"
 
 
 def _judged(
@@ -327,7 +355,7 @@ def _asset(
 
 def _services(evidence: Evidence, rules: Fingerprints) -> tuple[Service, ...]:
     """Return the open ports and what was said on each; one for each port, whatever the address."""
-    ports = sorted({port for _, probe, port in evidence if probe == "tcp"})
+    ports = sorted({port for (_, _, port), seen in evidence.items() if port and _is_open(seen)})
     said: dict[int, Facts] = {port: {} for port in ports}
     for (_, _, port), seen in sorted(evidence.items(), key=lambda item: item[0], reverse=True):
         if port in said:
@@ -335,11 +363,21 @@ def _services(evidence: Evidence, rules: Fingerprints) -> tuple[Service, ...]:
     return tuple(
         Service(
             port=port,
-            name="ssh" if "ssh.banner" in said[port] else rules.services.get(port, ""),
-            product=said[port].get("ssh.banner", "") or said[port].get("http.server", ""),
+            name="ssh" if "ssh.banner" in said[port] else _service_name(port, said[port], rules),
+            product=_product(said[port]),
         )
         for port in ports
     )
+
+
+def _service_name(port: int, said: Facts, rules: Fingerprints) -> str:
+    return rules.services.get(port, "") or said.get("nmap.service", "")
+
+
+def _product(said: Facts) -> str:
+    """Return what a service says of itself, else what nmap took it for."""
+    taken = f"{said.get('nmap.product', '')} {said.get('nmap.version', '')}".strip()
+    return said.get("ssh.banner", "") or said.get("http.server", "") or taken
 
 
 def _identities(story: Story) -> tuple[Identity, ...]:
@@ -350,6 +388,11 @@ def _identities(story: Story) -> tuple[Identity, ...]:
             for kind, values in sighting.marks.items():
                 for space, together in by_space(kind, values).items():
                     newest.setdefault(kind, {})[sighting.address, space] = together
+    for (_, register, _), seen in story.evidence.items():
+        if isinstance(seen, Listing):
+            for kind, value in marks_of(facts(seen)):
+                known = newest.setdefault(kind, {})
+                known[register, ""] = known.get((register, ""), frozenset()) | {value}
     return tuple(
         Identity(kind=kind, value=value)
         for kind in IdentityKind

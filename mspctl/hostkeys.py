@@ -6,14 +6,14 @@ from ipaddress import ip_address
 
 from mspctl.facts import facts
 from mspctl.facts.ssh import fingerprint, public_key
-from mspctl.records import Ambiguous, Asset, Observation, OverridesFile, ScanRecord
+from mspctl.records import Ambiguous, Asset, AssetRecord, Observation, OverridesFile, ScanRecord
 from mspctl.sightings import changed_host_key, host_port
 
 _PIN = re.compile(r"(?P<host>\[?[0-9a-fA-F.:]+\]?(?::\d+)?) (?P<key>\S+ \S+)\s*")
 
 
 def pin(
-    known_hosts: str, records: Iterable[ScanRecord | Asset | Ambiguous], overrides: OverridesFile
+    known_hosts: str, records: Iterable[ScanRecord | AssetRecord], overrides: OverridesFile
 ) -> tuple[str, tuple[Ambiguous, ...]]:
     """Return known_hosts with each host key first seen added, and a doubt for each key that changed.
 
@@ -37,7 +37,7 @@ def pin(
 
 
 def _shown_and_trusted(
-    records: Iterable[ScanRecord | Asset | Ambiguous], overrides: OverridesFile
+    records: Iterable[ScanRecord | AssetRecord], overrides: OverridesFile
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Return the keys each host showed, oldest first, and the accepted key of each address."""
     accepted = {each.asset: public_key(each.trusted_host_key) for each in overrides.assets}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mspctl.facts import facts
 from mspctl.facts.text import line
 from mspctl.fingerprints import FIELDS, Fingerprints, Ladder, Rule, Table, Tree, shipped
-from mspctl.records import Candidate, Ground, Observation, Outcome, Value
+from mspctl.records import Candidate, Ground, Listing, Observation, Outcome, Value
 
 THRESHOLD = 0.5
 _GENERAL = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # used for one thing or another
@@ -56,7 +56,7 @@ class Verdict(NamedTuple):
 
 
 def identify(
-    observations: Iterable[Observation],
+    observations: Iterable[Observation | Listing],
     holds: str | None = None,
     networks: int = 1,
     fingerprints: Fingerprints | None = None,
@@ -71,7 +71,7 @@ def identify(
 
 
 def candidates(
-    observations: Iterable[Observation],
+    observations: Iterable[Observation | Listing],
     holds: str | None = None,
     networks: int = 1,
     fingerprints: Fingerprints | None = None,
@@ -85,7 +85,7 @@ def candidates(
 
 
 def _verdicts(
-    observations: Iterable[Observation], holds: str | None, networks: int, rules: Fingerprints
+    observations: Iterable[Observation | Listing], holds: str | None, networks: int, rules: Fingerprints
 ) -> dict[str, Verdict]:
     """Return what is to be thought of each field; {} where nothing was seen."""
     seen = _facts(observations, holds, networks)
@@ -143,13 +143,15 @@ def _grounds(claims: Iterable[Claim]) -> Iterator[Ground]:
         yield Ground(rule=rule, confidence=-confidence, probe=probe, evidence=evidence)
 
 
-def _facts(observations: Iterable[Observation], holds: str | None, networks: int) -> dict[str, list[Fact]]:
+def _facts(
+    observations: Iterable[Observation | Listing], holds: str | None, networks: int
+) -> dict[str, list[Fact]]:
     """Return the facts by name, each list sorted; {} where nothing was seen."""
     found: set[Fact] = set()
     for seen in observations:
         said = facts(seen)
         found.update(Fact(name, text, seen.probe, seen.at) for name, text in said.items())
-        if said.get("tcp.state") == "open" and seen.port:
+        if said.get("tcp.state") == "open" and isinstance(seen, Observation) and seen.port:
             found.add(Fact(f"port.{seen.port}", "open", "tcp", seen.at))
     if not found:
         return {}

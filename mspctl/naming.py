@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import get_args
 
 from mspctl.facts import facts
-from mspctl.records import Observation
+from mspctl.records import Listing, Observation
 from mspctl.records.client import Kind
 from mspctl.records.provider import Capability
 from mspctl.sightings import own_label
@@ -16,6 +16,7 @@ _ORDINARY = re.compile(r"[A-Za-z0-9 ._-]{1,128}")
 _SOURCES = (  # best first
     *("ptr.name", "snmp.name", "ldap.dns_name", "ntlm.computer", "netbios.name", "mdns.name"),
     "host.name",
+    *("directory.name", "dhcp.name", "csv.name"),
 )
 
 
@@ -25,7 +26,7 @@ def safe(text: str) -> str:
     return re.sub("[^a-z0-9]+", "-", head).strip("-")[:LONGEST].rstrip("-")
 
 
-def proposed(observations: Iterable[Observation], addresses: Iterable[str]) -> str:
+def proposed(observations: Iterable[Observation | Listing], addresses: Iterable[str]) -> str:
     """Return the best name a machine's evidence gives, else one made of its first address.
 
     A name that does not look like one (a template, a path, control characters) is passed over, not repaired.
@@ -34,10 +35,11 @@ def proposed(observations: Iterable[Observation], addresses: Iterable[str]) -> s
     candidates: list[tuple[int, int, str]] = []
     for seen in observations:
         said = facts(seen)
+        address = seen.address if isinstance(seen, Observation) else ""
         for rank, source in enumerate(_SOURCES):
-            label = own_label(said.get(source, ""), seen.address)
+            label = own_label(said.get(source, ""), address)
             if label and _ORDINARY.fullmatch(label) and (name := safe(label)):
-                candidates.append((rank, places.get(seen.address, len(places)), name))
+                candidates.append((rank, places.get(address, len(places)), name))
     if candidates:
         return min(candidates)[2]
     return safe("host-" + min(places, key=lambda address: places[address], default=""))

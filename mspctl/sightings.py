@@ -13,11 +13,12 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from mspctl.facts import HEARSAY, facts
-from mspctl.facts.hardware import DEFAULT_SERIALS, DEFAULT_UUIDS
+from mspctl.facts.hardware import DEFAULT_UUIDS
 from mspctl.records import (
     Ambiguous,
     ClientFile,
     IdentityKind,
+    ImportStarted,
     Network,
     Observation,
     ScanEnded,
@@ -82,7 +83,12 @@ class Sighting(NamedTuple):
 
 
 class History(NamedTuple):
-    """All that was ever seen in the client's networks, oldest scan first."""
+    """All that was ever seen in the client's networks.
+
+    Scans stand in the order of what they tell: the results of another scanner belong where that was at work,
+    not where they were imported. Sightings stand in the order of the logs, so that an import of old results
+    changes nobody's id.
+    """
 
     scans: tuple[Scan, ...]
     sightings: tuple[Sighting, ...]
@@ -119,12 +125,12 @@ class Places:
 
 def read(log: Iterable[ScanRecord], places: Places) -> History:
     """Return the history of the client's networks; the order of the log and repeated lines do not matter."""
-    started: dict[str, ScanStarted] = {}
+    started: dict[str, ScanStarted | ImportStarted] = {}
     ended: dict[str, ScanEnded] = {}
     seen: dict[tuple[str, str], set[tuple[object, ...]]] = defaultdict(set)
     observations: dict[tuple[str, str], list[Observation]] = defaultdict(list)
     for record in log:
-        if isinstance(record, ScanStarted):
+        if isinstance(record, ScanStarted | ImportStarted):
             started[record.scan] = record
         elif isinstance(record, ScanEnded):
             ended[record.scan] = record
@@ -142,10 +148,12 @@ def read(log: Iterable[ScanRecord], places: Places) -> History:
     scans = {scan: _scan(start, ended.get(scan)) for scan, start in started.items()}
     for (scan, _), found in observations.items():
         scans.setdefault(scan, Scan(scan, min(seen.at for seen in found)))
-    return History(tuple(scans[scan] for scan in sorted(scans)), tuple(sightings))
+    return History(tuple(sorted(scans.values(), key=lambda s: (s.started_at, s.id))), tuple(sightings))
 
 
-def _scan(start: ScanStarted, end: ScanEnded | None) -> Scan:
+def _scan(start: ScanStarted | ImportStarted, end: ScanEnded | None) -> Scan:
+    if isinstance(start, ImportStarted):
+        return Scan(start.scan, start.started_at)
     return Scan(
         id=start.scan,
         started_at=start.started_at,
@@ -180,7 +188,7 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
     marks: dict[IdentityKind, set[str]] = defaultdict(set)
     for each in said:
         for name in ("snmp.entity_serial", "snmp.printer_serial", "snmp.vendor_serial"):
-            if (serial := each.get(name, "")) and not DEFAULT_SERIALS.fullmatch(serial) and len(serial) > 3:
+            if is_serial(serial := each.get(name, "")):
                 marks[IdentityKind.SERIAL].add(f"{each.get('snmp.enterprise', '?')}:{serial}")
         for name, kind, prefix in (
             ("host.serial", IdentityKind.SERIAL, "smbios:"),
@@ -206,6 +214,11 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
             if "." in full and own_label(full, ""):  # a bare name is too often a factory's
                 marks[IdentityKind.HOSTNAME].add(full)
     return {kind: frozenset(values) for kind, values in marks.items()}
+
+
+def is_serial(text: str) -> bool:
+    """Return whether a text can be a serial number, rather than what a maker left in its place."""
+    return len(text) > 3 and not DEFAULT_SERIALS.fullmatch(text)
 
 
 def own_label(name: str, address: str) -> str:

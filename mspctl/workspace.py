@@ -21,8 +21,7 @@ import msgspec
 from mspctl import handwritten, process
 from mspctl.errors import BadInput, Locked
 from mspctl.records import (
-    Ambiguous,
-    Asset,
+    AssetRecord,
     ClientFile,
     Coverage,
     CoverageCount,
@@ -178,9 +177,9 @@ class Client:
         for path in sorted((self.path / "observations").glob("*.jsonl"), key=lambda path: path.stem):
             yield from self._read(path, ScanRecord)
 
-    def assets(self) -> tuple[Asset | Ambiguous, ...]:
-        """Return assets.jsonl: the assets, and what was ambiguous about them."""
-        return tuple(self._read(self.path / "assets.jsonl", Asset | Ambiguous))
+    def assets(self) -> tuple[AssetRecord, ...]:
+        """Return assets.jsonl: the assets, what is ambiguous, and who is known of and was not seen."""
+        return tuple(self._read(self.path / "assets.jsonl", AssetRecord))
 
     def inspections(self) -> tuple[Inspection, ...]:
         """Return inspections.jsonl: what logins showed."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mspctl.assets import merge
 from mspctl.hostkeys import pin
-from mspctl.records import Ambiguous, OverridesFile, ScanRecord
+from mspctl.records import Ambiguous, Asset, OverridesFile, ScanRecord
 from tests.discovery.evidence import KEYS, UNIVERSAL, client, overrides, scan
 
 NONE = OverridesFile()
@@ -42,7 +42,7 @@ def test_an_accepted_key_replaces_the_pins_of_its_asset_and_of_no_other() -> Non
         ),
     ]
     found = merge(log, client(), NONE)
-    (id_,) = {each.id for each in found if not isinstance(each, Ambiguous) and "192.0.2.5" in each.addresses}
+    (id_,) = {each.id for each in found if isinstance(each, Asset) and "192.0.2.5" in each.addresses}
     text, doubts = pin("", [*log, *found], overrides(asset=id_, trusted_host_key=f"{KEYS[2]} a comment"))
     assert text == f"192.0.2.5 {KEYS[2]}\n192.0.2.6 {KEYS[1]}\n"
     assert [doubt.subject for doubt in doubts] == ["192.0.2.6"]

@@ -14,6 +14,7 @@ from mspctl.cli.completion import completion
 from mspctl.cli.coverage import coverage
 from mspctl.cli.discover import discover
 from mspctl.cli.doctor import doctor
+from mspctl.cli.imports import import_
 from mspctl.cli.init import init
 from mspctl.cli.inspect import inspect
 from mspctl.cli.inventory import inventory
@@ -38,6 +39,7 @@ _DATA_FLOW = (
     providers,
     doctor,
     discover,
+    import_,
     assets,
     inspect,
     topology,

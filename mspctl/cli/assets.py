@@ -9,7 +9,7 @@ import msgspec
 from mspctl import assets as merging
 from mspctl import topology as mapping
 from mspctl.changes import changes, scans, until
-from mspctl.cli.discover import asset_table, fingerprints, update
+from mspctl.cli.discover import fingerprints, found_tables, update
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.errors import BadInput
@@ -41,7 +41,7 @@ def list_(client: Client, as_json: bool) -> None:
         mspctl assets list acme
     """
     found = client.assets()
-    text = asset_table(found)
+    text = found_tables(found)
     doubts = [(doubt.subject, doubt.detail, doubt.advice) for doubt in found if isinstance(doubt, Ambiguous)]
     answer(found, text + (f"\n\n{table(('unclear', 'what', 'advice'), doubts)}" if doubts else ""), as_json)
 

@@ -18,6 +18,7 @@ from mspctl.inspection import inspections
 from mspctl.records import (
     Ambiguous,
     Asset,
+    AssetRecord,
     ClientFile,
     Network,
     ProfileName,
@@ -26,6 +27,7 @@ from mspctl.records import (
     ScanStarted,
     Site,
     SnmpUser,
+    Unseen,
 )
 from mspctl.workspace import Client
 
@@ -92,7 +94,7 @@ def discover(
     with client.lock(f"mspctl discover {client.name}"):
         rules = fingerprints(client, folders)
         result = observe(client, only, profile or "standard", resume=resume, rules=rules)
-    answer(result, asset_table(result), as_json)
+    answer(result, found_tables(result), as_json)
 
 
 def observe(
@@ -102,7 +104,7 @@ def observe(
     *,
     resume: bool = False,
     rules: Fingerprints | None = None,
-) -> tuple[Asset | Ambiguous, ...]:
+) -> tuple[AssetRecord, ...]:
     """Scan, and bring the assets up to date with what was seen; one commit. Needs the client's lock."""
     file = client.file()
     log = _unfinished(client) if resume else ()
@@ -116,7 +118,7 @@ def observe(
             stopped = error
     before = {asset.id: asset for asset in client.assets() if isinstance(asset, Asset)}
     result = update(client, file, rules)
-    client.commit(f"discover: {_news(before, result)}{' (stopped early)' if stopped else ''}")
+    client.commit(f"discover: {news(before, result)}{' (stopped early)' if stopped else ''}")
     for doubt in result:
         if isinstance(doubt, Ambiguous):
             note(f"{doubt.subject}: {doubt.detail}; {doubt.advice}")
@@ -125,9 +127,7 @@ def observe(
     return result
 
 
-def update(
-    client: Client, file: ClientFile, rules: Fingerprints | None = None
-) -> tuple[Asset | Ambiguous, ...]:
+def update(client: Client, file: ClientFile, rules: Fingerprints | None = None) -> tuple[AssetRecord, ...]:
     """Work the assets and the pinned host keys out of all observations, and save them."""
     overrides = client.overrides()
     records = tuple(client.scans())
@@ -155,7 +155,14 @@ def _loaded(folders: tuple[Path, ...]) -> Fingerprints:
     return joined((shipped(), *map(recog.load, folders))) if folders else shipped()
 
 
-def asset_table(found: Iterable[Asset | Ambiguous]) -> str:
+def found_tables(found: Iterable[AssetRecord]) -> str:
+    """Return the assets and, where there are any, the machines known and not seen, as tables for a person."""
+    known = tuple(found)
+    is_all_seen = not any(isinstance(each, Unseen) for each in known)
+    return asset_table(known) + ("" if is_all_seen else f"\n\n{unseen_table(known)}")
+
+
+def asset_table(found: Iterable[AssetRecord]) -> str:
     """Return assets as a table for a person."""
     return table(
         ("asset", "address", "kind", "role", "system", "vendor", "services"),
@@ -170,6 +177,25 @@ def asset_table(found: Iterable[Asset | Ambiguous]) -> str:
                 " ".join(str(service.port) for service in asset.services),
             )
             for asset in sorted((a for a in found if isinstance(a, Asset)), key=lambda asset: asset.name)
+        ),
+    )
+
+
+def unseen_table(found: Iterable[AssetRecord]) -> str:
+    """Return the machines that registers know and no scan has seen, as a table for a person."""
+    return table(
+        ("not seen", "address", "system", "known to", "last active", "why"),
+        (
+            (
+                each.name,
+                " ".join(each.addresses),
+                each.system or each.kind or "?",
+                ", ".join(each.known_to),
+                each.last_active,
+                "; ".join(each.reasons),
+            )
+            for each in found
+            if isinstance(each, Unseen)
         ),
     )
 
@@ -254,7 +280,7 @@ def _servers(site: Site) -> tuple[str, ...]:
     return tuple(str(address) for address in site.dns)
 
 
-def _news(before: dict[str, Asset], found: Iterable[Asset | Ambiguous]) -> str:
+def news(before: dict[str, Asset], found: Iterable[AssetRecord]) -> str:
     """Return in a few words what a scan changed."""
     now = {asset.id: asset for asset in found if isinstance(asset, Asset)}
     counts = {

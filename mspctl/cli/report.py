@@ -9,7 +9,7 @@ from mspctl.cli.assets import differences
 from mspctl.cli.coverage import standing
 from mspctl.cli.options import client_argument
 from mspctl.cli.topology import drawn
-from mspctl.records import Ambiguous, Asset
+from mspctl.records import Ambiguous, Asset, Unseen
 from mspctl.reports import View, page
 from mspctl.reports.discovery import Found, discovery, last_scan
 from mspctl.workspace import Client
@@ -76,6 +76,7 @@ def write_discovery(client: Client) -> Path:
             scan=last_scan(log),
             before=earlier[-1] if earlier else "",
             changes=differences(client) if earlier else (),
+            unseen=[each for each in found if isinstance(each, Unseen)],
         )
     )
     client.save("reports/discovery.html", text)

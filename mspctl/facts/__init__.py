@@ -11,16 +11,21 @@ from mspctl.facts import (
     arp,
     bacnet,
     banner,
+    csv,
+    dhcp,
+    directory,
     dns,
     http,
     ipmi,
     ipp,
     kerberos,
     ldap,
+    masscan,
     mdns,
     modbus,
     mqtt,
     netbios,
+    nmap,
     ntp,
     ping,
     ptr,
@@ -39,22 +44,27 @@ from mspctl.facts import (
     wsd,
 )
 from mspctl.facts.text import Facts
-from mspctl.records import Observation
+from mspctl.records import Listing, Observation
 
 _PARSERS = {
     "arp": arp.parse,
     "bacnet": bacnet.parse,
     "banner": banner.parse,
+    "csv": csv.parse,
+    "dhcp": dhcp.parse,
+    "directory": directory.parse,
     "dns": dns.parse,
     "http": http.parse,
     "ipmi": ipmi.parse,
     "ipp": ipp.parse,
     "kerberos": kerberos.parse,
     "ldap": ldap.parse,
+    "masscan": masscan.parse,
     "mdns": mdns.parse,
     "modbus": modbus.parse,
     "mqtt": mqtt.parse,
     "netbios": netbios.parse,
+    "nmap": nmap.parse,
     "ntp": ntp.parse,
     "ping": ping.parse,
     "ptr": ptr.parse,
@@ -75,8 +85,8 @@ _PARSERS = {
 HEARSAY = frozenset({"ptr", "route"})  # said of an address by others: no proof that anything lives there
 
 
-def facts(observation: Observation) -> Facts:
-    """Return what an observation says, as `name: text`; nothing for a probe this version does not know."""
+def facts(observation: Observation | Listing) -> Facts:
+    """Return what was seen or listed, as `name: text`; nothing for a probe this version does not know."""
     parser = _PARSERS.get(observation.probe)
     return parser(observation.raw) if parser else {}
 

@@ -3,12 +3,14 @@
 from mspctl.records.asset import (
     Ambiguous,
     Asset,
+    AssetRecord,
     Candidate,
     Ground,
     Identity,
     IdentityKind,
     Outcome,
     Service,
+    Unseen,
     Value,
 )
 from mspctl.records.base import Json, Record
@@ -61,6 +63,8 @@ from mspctl.records.inspection import (
     Updates,
 )
 from mspctl.records.observation import (
+    ImportStarted,
+    Listing,
     LoginFailed,
     Observation,
     ProfileName,
@@ -88,6 +92,7 @@ __all__ = [
     "Ambiguous",
     "Antivirus",
     "Asset",
+    "AssetRecord",
     "AuthenticationProtocol",
     "Authorisation",
     "Candidate",
@@ -114,6 +119,7 @@ __all__ = [
     "How",
     "Identity",
     "IdentityKind",
+    "ImportStarted",
     "Inspection",
     "Interface",
     "Joined",
@@ -121,6 +127,7 @@ __all__ = [
     "Layer",
     "Link",
     "Listening",
+    "Listing",
     "LoginFailed",
     "Maintenance",
     "Network",
@@ -155,6 +162,7 @@ __all__ = [
     "TaskResult",
     "Topology",
     "Unmatched",
+    "Unseen",
     "Update",
     "Updates",
     "Value",

@@ -116,3 +116,20 @@ class Ambiguous(Record, frozen=True, kw_only=True, tag="ambiguous", tag_field="r
     subject: str  # an asset's name or an address
     detail: str
     advice: str
+
+
+class Unseen(Record, frozen=True, kw_only=True, tag="unseen", tag_field="record"):
+    """A machine that registers know of and no scan has seen."""
+
+    name: str  # as a register calls it, else its MAC or its address
+    known_to: tuple[str, ...]  # such as "directory ad.acme.example"
+    reasons: tuple[str, ...]  # why it may not have been seen; never empty
+    addresses: tuple[str, ...] = ()
+    mac: str = ""
+    kind: str = ""
+    system: str = ""
+    last_active: str = ""  # a day; when it last showed itself to a register
+
+
+AssetRecord = Asset | Ambiguous | Unseen
+"""One line of assets.jsonl."""

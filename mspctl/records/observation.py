@@ -22,6 +22,14 @@ class ScanStarted(Record, frozen=True, kw_only=True, tag="scan", tag_field="reco
     profile: ProfileName = "standard"
 
 
+class ImportStarted(Record, frozen=True, kw_only=True, tag="import", tag_field="record"):
+    """The first line of a log of others' findings: it covers no network, so its silence says nothing."""
+
+    scan: str  # when it was read, as for a scan
+    started_at: datetime  # when it was seen or said: another scanner's run, or the moment of reading
+    source: str  # whose word it is; a later import of the same source replaces what this one listed
+
+
 class Observation(Record, frozen=True, kw_only=True, tag="seen", tag_field="record"):
     """One answer of one address to one probe, raw: classification can be run again on it, offline."""
 
@@ -31,6 +39,19 @@ class Observation(Record, frozen=True, kw_only=True, tag="seen", tag_field="reco
     at: datetime
     port: int | None = None
     raw: dict[str, Json] = field(default_factory=dict)  # the probe says what; hostile text, bounded in size
+
+
+class Listing(Record, frozen=True, kw_only=True, tag="listed", tag_field="record"):
+    """One machine as a register knows it: an account, a lease, a row of a list. No proof that it is there.
+
+    An Observation is an answer of one address. A register knows machines: at no address, at one or at more.
+    """
+
+    scan: str
+    probe: str  # the module under mspctl/facts that reads `raw`: csv, dhcp or directory
+    at: datetime
+    addresses: tuple[str, ...] = ()
+    raw: dict[str, Json] = field(default_factory=dict)  # as of an Observation
 
 
 class ScanReached(Record, frozen=True, kw_only=True, tag="reached", tag_field="record"):
@@ -60,4 +81,4 @@ class LoginFailed(Record, frozen=True, kw_only=True, tag="not-in", tag_field="re
     reason: str
 
 
-ScanRecord = ScanStarted | Observation | ScanReached | ScanEnded | LoginFailed
+ScanRecord = ScanStarted | ImportStarted | Observation | Listing | ScanReached | ScanEnded | LoginFailed

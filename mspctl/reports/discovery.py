@@ -24,6 +24,7 @@ from mspctl.records import (
     ScanRecord,
     ScanStarted,
     Topology,
+    Unseen,
 )
 from mspctl.reports.environment import environment
 from mspctl.reports.layout import TILE_HEIGHT, TILE_WIDTH, TITLE, picture
@@ -66,6 +67,7 @@ class Found:
     before: str = ""  # the scan it is compared with
     changes: Sequence[Change] = ()
     inspections: Sequence[Inspection] = ()
+    unseen: Sequence[Unseen] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Todo:
 
 def last_scan(log: Sequence[ScanRecord]) -> tuple[ScanStarted | None, ScanEnded | None]:
     """Return how the last scan in a log began and ended; one that was resumed has ended more than once."""
-    newest = max((record.scan for record in log if isinstance(record, ScanStarted | ScanEnded)), default="")
+    newest = max((record.scan for record in log if isinstance(record, ScanStarted)), default="")
     mine = [record for record in log if record.scan == newest]
     started = next((record for record in mine if isinstance(record, ScanStarted)), None)
     ends = [record for record in mine if isinstance(record, ScanEnded)]
@@ -184,7 +186,19 @@ def _todo(found: Found, present: Sequence[Asset], numbers: Mapping[str, int]) ->
             what = f"{asset.addresses[0]} answers{f' on {ports}' if ports else ', with no open port'}"
             advice = f"look at it, then `mspctl assets set {found.name} {asset.name} kind=…`"
             todo.append(Todo(asset.name, f"{what}; nothing says what it is", advice, numbers.get(asset.id)))
+    todo += [_not_seen(each) for each in found.unseen]
     return todo
+
+
+def _not_seen(machine: Unseen) -> Todo:
+    """Return what is to be done about a machine that registers know and no scan saw."""
+    known = f"known to {', '.join(machine.known_to)}, not seen on the network"
+    is_old = any(reason.startswith(("disabled", "stale", "never")) for reason in machine.reasons)
+    advice = (
+        "ask whether it still exists; if not, remove it there" if is_old else "find it, and let a scan see it"
+    )
+    system = f" ({machine.system})" if machine.system else ""
+    return Todo(f"{machine.name}{system}", f"{known}: {'; '.join(machine.reasons)}", advice)
 
 
 def _shipped(name: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from mspctl.assets import merge
 from mspctl.discovery import ScanRequest, scan
-from mspctl.records import Ambiguous, Asset, ClientFile, OverridesFile, ScanRecord
+from mspctl.records import Ambiguous, Asset, AssetRecord, ClientFile, OverridesFile, ScanRecord
 
 FILE = Path(__file__).parents[2] / "build" / "lab" / "lab.json"
 HOLDS = {"office": "workstation", "servers": "server", "provider": "server"}
@@ -43,7 +43,7 @@ def log(scans: int) -> tuple[ScanRecord, ...]:
     return tuple(lines)
 
 
-def assets(scans: int) -> tuple[Asset | Ambiguous, ...]:
+def assets(scans: int) -> tuple[AssetRecord, ...]:
     """Return what the merge makes of them."""
     networks = [network | {"holds": HOLDS.get(network["name"])} for network in described()["networks"]]
     content = {
