@@ -8,6 +8,7 @@ where it is clear which one it means; else the engineer is told of a machine tha
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from mspctl.facts import Facts, facts
@@ -32,8 +33,10 @@ class Entry(NamedTuple):
     listing: Listing
     said: Facts
     addresses: tuple[str, ...]  # those in the client's networks
+    elsewhere: tuple[str, ...]  # the others
     marks: frozenset[Mark]
-    label: str
+    name: str
+    label: str  # the name, where it is one machine's own
 
     @property
     def is_current(self) -> bool:
@@ -106,27 +109,31 @@ def unseen(
     looking = [scan for scan in scans if scan.networks]
     found = []
     for group in _together(entries):
-        addresses = sorted(
-            {address for entry in group for address in entry.listing.addresses}, key=places.order
-        )
+        named = {address for entry in group for address in (*entry.addresses, *entry.elsewhere)}
+        addresses = sorted(named, key=places.order)
         covered = {address for address in addresses if any(scan.covers(address) for scan in looking)}
-        profile = identify([entry.listing for entry in group], fingerprints=rules)
-        said = {name: profile[name].value for name in ("kind", "os", "os_version") if name in profile}
-        mac = next((value for entry in group for kind, value in sorted(entry.marks) if kind is Kind.MAC), "")
-        label = next((entry.label for entry in group if entry.label), "")
-        found.append(
-            Unseen(
-                name=label or mac or next(iter(addresses), "?"),
-                known_to=tuple(sorted({f"{entry.listing.probe} {entry.source}" for entry in group})),
-                reasons=tuple(_reasons(group, addresses, holders, covered, places)),
-                addresses=tuple(addresses),
-                mac=mac,
-                kind=said.get("kind", ""),
-                system=f"{said.get('os', '')} {said.get('os_version', '')}".strip(),
-                last_active=max(_last_logon(entry) for entry in group),
-            )
-        )
+        reasons = tuple(_reasons(group, addresses, holders, covered, places))
+        found.append(_absent(group, tuple(addresses), reasons, rules))
     return tuple(sorted(found, key=lambda each: (each.name, each.addresses, each.mac)))
+
+
+def _absent(
+    group: Sequence[Entry], addresses: tuple[str, ...], reasons: tuple[str, ...], rules: Fingerprints
+) -> Unseen:
+    profile = identify([entry.listing for entry in group], fingerprints=rules)
+    said = {name: profile[name].value for name in ("kind", "os", "os_version") if name in profile}
+    mac = next((value for entry in group for kind, value in sorted(entry.marks) if kind is Kind.MAC), "")
+    name = next((entry.label or entry.name for entry in group if entry.label or entry.name), "")
+    return Unseen(
+        name=name or mac or next(iter(addresses), "?"),
+        known_to=tuple(sorted({f"{entry.listing.probe} {entry.source}" for entry in group})),
+        reasons=reasons,
+        addresses=addresses,
+        mac=mac,
+        kind=said.get("kind", ""),
+        system=f"{said.get('os', '')} {said.get('os_version', '')}".strip(),
+        last_active=max(_last_logon(entry) for entry in group),
+    )
 
 
 def _owners(entries: Sequence[Entry], groups: Mapping[str, Sequence[Sighting]]) -> dict[int, str]:
@@ -231,9 +238,19 @@ def _entry(source: str, listing: Listing, places: Places) -> Entry:
         listing=listing,
         said=said,
         addresses=tuple(address for address in listing.addresses if places.of(address)),
+        elsewhere=tuple(a for a in listing.addresses if _is_address(a) and not places.of(a)),
         marks=frozenset(marks),
+        name=each.get("name", ""),
         label=own_label(each.get("dns_name", "") or each.get("name", ""), ""),
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _comparable(kind: Kind, value: str) -> str:

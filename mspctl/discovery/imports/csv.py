@@ -20,7 +20,7 @@ _KNOWN = {
     "os": "os, operating system, operatingsystem, os name, platform, betriebssystem",
     "os_version": "os version, operating system version, operatingsystemversion, os_version, os build",
     "role": "role, function, purpose",
-    "kind": "kind, type, device type, category, class, asset type",
+    "kind": "kind, type, device type, category, class, asset type, typ",
     "location": "location, site, room, building, place, standort",
     "contact": "contact, owner, user, assigned to, responsible, assigned user",
 }

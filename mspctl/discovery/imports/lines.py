@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterable, Iterator
+from io import IncrementalNewlineDecoder
 from itertools import chain, islice
 
 LONGEST = 1_048_576  # characters of a line; a longer one is passed over
@@ -20,12 +21,12 @@ def lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str | None]]:
         first, *others = (rest + text).split("\n")
         rest = first
         for other in others:
-            yield number, None if is_too_long or len(rest) > LONGEST else rest.removesuffix("\r")
+            yield number, None if is_too_long or len(rest) > LONGEST else rest
             number, rest, is_too_long = number + 1, other, False
         if len(rest) > LONGEST:
             rest, is_too_long = "", True
     if rest or is_too_long:
-        yield number, None if is_too_long else rest.removesuffix("\r")
+        yield number, None if is_too_long else rest
 
 
 def decoded(head: bytes) -> str:
@@ -40,7 +41,7 @@ def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
     encoding, start = next(
         ((name, len(mark)) for mark, name in _BOMS if head.startswith(mark)), (_guessed(head), 0)
     )
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    decoder = IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
     for chunk in chain([head[start:]], rest):
         yield decoder.decode(chunk)
     yield decoder.decode(b"", True)

@@ -38,7 +38,8 @@ def read(chunks: Iterable[bytes], asked: Asked) -> Iterator[Row | Skipped]:
 
 def _records(chunks: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Json]] | Skipped]:
     """Yield each record with its line; one may be spread over several lines."""
-    begun, pending, depth = 0, "", 0
+    begun, depth, length = 0, 0, 0
+    pending: list[str] = []
     for number, text in lines(chunks):
         if text is None:
             yield Skipped(number, "a line too long for a record; left out")
@@ -50,11 +51,13 @@ def _records(chunks: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Json]]
             elif bare and bare not in ("]", ",") and not bare.startswith("#"):
                 yield Skipped(number, "no record of masscan; left out")
             continue
-        begun, pending = (begun, pending + bare) if pending else (number, bare)
+        begun = begun if pending else number
+        pending.append(bare)
         depth += bare.count("{") - bare.count("}")
-        if depth <= 0 or len(pending) > LONGEST:
-            yield from _parsed(begun, pending)
-            pending, depth = "", 0
+        length += len(bare)
+        if depth <= 0 or length > LONGEST:
+            yield from _parsed(begun, "".join(pending))
+            pending, depth, length = [], 0, 0
     if pending:
         yield Skipped(begun, "the file ends within a record; what stands before it counts")
 

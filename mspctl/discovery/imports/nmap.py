@@ -28,11 +28,11 @@ Raw = dict[str, Json]
 
 def read(chunks: Iterable[bytes], asked: Asked) -> Iterator[Row | Skipped]:
     """Yield each machine that answered, and each of its open TCP ports."""
-    for host in trees(chunks, "host"):
-        if isinstance(host, Skipped):
-            yield host
-        elif is_there(host):
-            yield from _host(host, asked.now)
+    for item in trees(chunks, "host"):
+        if isinstance(item, Skipped):
+            yield item
+        elif is_there(item.element):
+            yield from _host(item.element, asked.now)
 
 
 def is_there(host: Element) -> bool:

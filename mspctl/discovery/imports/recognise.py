@@ -9,6 +9,7 @@ from mspctl.discovery.imports.tables import header_of
 _DNSMASQ = re.compile(r"^(?:\d+ (?:[0-9a-f]{2}-)?[0-9a-f]{2}(?::[0-9a-f]{2})+ [0-9a-f.:]+ \S+|duid )", re.I)
 _ISC = re.compile(r"^\s*(?:lease [\d.]+ ?\{|host \S+ ?\{|authoring-byte-order )", re.MULTILINE)
 _LDIF = re.compile(r"^(?:dn::?|version: ?1)", re.MULTILINE)
+_NULS = 16  # more of them in its first 4,096 characters is no text
 _LISTED = re.compile(r"^(?:#masscan|(?:open|banner) (?:tcp|udp) \d+ )", re.MULTILINE)
 
 
@@ -20,7 +21,7 @@ def recognise(head: bytes) -> str:
         return "nmap" if "<nmaprun" in bare else "windows-dhcp" if "<DHCPServer" in bare else ""
     if bare.startswith(("{", "[")):
         return "masscan" if '"ip"' in bare else ""
-    if "\0" in bare[:4096]:
+    if bare[:4096].count("\0") > _NULS:
         return ""
     for pattern, name in (
         (_LISTED, "masscan"),

@@ -1,6 +1,7 @@
 """XML files of any size, piece by piece: no entities, bounded in depth and in what one piece holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
@@ -12,6 +13,13 @@ _TEXT_CHARACTERS = 4_096
 _PENDING_BYTES = 4 * 1024 * 1024  # that come without one tag being complete
 
 
+class Piece(NamedTuple):
+    """One element with all it holds, and the line it begins on."""
+
+    line: int
+    element: Element
+
+
 class _Refused(Exception):
     """The file is not one we read further."""
 
@@ -20,10 +28,12 @@ class _Builder:
     """Builds the elements of some names, and forgets everything else."""
 
     def __init__(self, wanted: frozenset[str]) -> None:
-        self.done: list[Element] = []
+        self.done: list[Piece] = []
+        self.line: Callable[[], int] = lambda: 0
         self._wanted = wanted
         self._depth = 0
         self._path: list[Element] = []
+        self._begun = 0
         self._count = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -36,6 +46,8 @@ class _Builder:
         self._count = self._count + 1 if self._path else 1
         if self._count > _ELEMENTS:
             raise _Refused(f"more than {_ELEMENTS:,} elements of one machine")
+        if not self._path:
+            self._begun = self.line()
         element = Element(name, {key: value[:_TEXT_CHARACTERS] for key, value in attributes.items()})
         if self._path:
             self._path[-1].append(element)
@@ -46,7 +58,7 @@ class _Builder:
         if self._path:
             element = self._path.pop()
             if not self._path:
-                self.done.append(element)
+                self.done.append(Piece(self._begun, element))
 
     def text(self, data: str) -> None:
         if self._path:
@@ -58,11 +70,12 @@ class _Builder:
         raise _Refused("it declares entities, which no scanner and no server writes")
 
 
-def trees(chunks: Iterable[bytes], *wanted: str) -> Iterator[Element | Skipped]:
+def trees(chunks: Iterable[bytes], *wanted: str) -> Iterator[Piece | Skipped]:
     """Yield each element of a wanted name as it is complete; last, where the file ends too early, why."""
     builder = _Builder(frozenset(wanted))
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    builder.line = lambda: parser.CurrentLineNumber
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text

@@ -39,13 +39,13 @@ def read(chunks: Iterable[bytes], asked: Asked) -> Iterator[Row | Skipped]:
 
 
 def _elements(chunks: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, str]] | Skipped]:
-    for element in trees(chunks, "Lease", "Reservation"):
-        if isinstance(element, Skipped):
-            yield element
+    for item in trees(chunks, "Lease", "Reservation"):
+        if isinstance(item, Skipped):
+            yield item
         else:
-            said = {child.tag.lower(): (child.text or "").strip() for child in element}
-            kept = {"addressstate": "Reservation"} if element.tag == "Reservation" else {}
-            yield 1, kept | {name: text for name, text in said.items() if text}
+            said = {child.tag.lower(): (child.text or "").strip() for child in item.element}
+            kept = {"addressstate": "Reservation"} if item.element.tag == "Reservation" else {}
+            yield item.line, kept | {name: text for name, text in said.items() if text}
 
 
 def _cells(chunks: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, str]] | Skipped]:
