@@ -12,11 +12,12 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from mspctl.facts import Facts, facts
+from mspctl.facts.hardware import serial
 from mspctl.fingerprints import Fingerprints
 from mspctl.identify import identify
 from mspctl.records import Asset, ImportStarted, Listing, ScanEnded, ScanRecord, Unseen
 from mspctl.records import IdentityKind as Kind
-from mspctl.sightings import Places, Scan, Sighting, is_serial, own_label
+from mspctl.sightings import Places, Scan, Sighting, own_label
 
 STALE_DAYS = 90
 """A computer in use logs on far more often; the directory itself notes it every 14 days at most
@@ -216,8 +217,8 @@ def marks_of(said: Facts) -> frozenset[Mark]:
     full, mac = each.get("dns_name", ""), each.get("universal_mac", "")
     domain, name = each.get("netbios_domain", "").lower(), each.get("name", "").lower()
     marks: set[Mark] = set()
-    if is_serial(each.get("serial", "")):
-        marks.add((Kind.SERIAL, f"?:{each['serial']}"))
+    if number := serial(each.get("serial")):
+        marks.add((Kind.SERIAL, f"?:{number}"))
     if mac:
         marks.add((Kind.MAC, mac))
     if "." in full and own_label(full, ""):

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from mspctl.facts import HEARSAY, facts
-from mspctl.facts.hardware import DEFAULT_UUIDS
+from mspctl.facts.hardware import DEFAULT_UUIDS, serial
 from mspctl.records import (
     Ambiguous,
     ClientFile,
@@ -188,8 +188,8 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
     marks: dict[IdentityKind, set[str]] = defaultdict(set)
     for each in said:
         for name in ("snmp.entity_serial", "snmp.printer_serial", "snmp.vendor_serial"):
-            if is_serial(serial := each.get(name, "")):
-                marks[IdentityKind.SERIAL].add(f"{each.get('snmp.enterprise', '?')}:{serial}")
+            if number := serial(each.get(name)):
+                marks[IdentityKind.SERIAL].add(f"{each.get('snmp.enterprise', '?')}:{number}")
         for name, kind, prefix in (
             ("host.serial", IdentityKind.SERIAL, "smbios:"),
             ("host.uuid", IdentityKind.SYSTEM_UUID, ""),
@@ -214,11 +214,6 @@ def _marks(said: Iterable[Mapping[str, str]]) -> Marks:
             if "." in full and own_label(full, ""):  # a bare name is too often a factory's
                 marks[IdentityKind.HOSTNAME].add(full)
     return {kind: frozenset(values) for kind, values in marks.items()}
-
-
-def is_serial(text: str) -> bool:
-    """Return whether a text can be a serial number, rather than what a maker left in its place."""
-    return len(text) > 3 and not DEFAULT_SERIALS.fullmatch(text)
 
 
 def own_label(name: str, address: str) -> str:

@@ -15,6 +15,7 @@ from mspctl.records import (
     Asset,
     Change,
     ClientFile,
+    ImportStarted,
     Inspection,
     Layer,
     Link,
@@ -82,7 +83,9 @@ class Todo:
 
 def last_scan(log: Sequence[ScanRecord]) -> tuple[ScanStarted | None, ScanEnded | None]:
     """Return how the last scan in a log began and ended; one that was resumed has ended more than once."""
-    newest = max((record.scan for record in log if isinstance(record, ScanStarted)), default="")
+    imported = {record.scan for record in log if isinstance(record, ImportStarted)}
+    asked = {record.scan for record in log if isinstance(record, ScanStarted | ScanEnded)} - imported
+    newest = max(asked, default="")
     mine = [record for record in log if record.scan == newest]
     started = next((record for record in mine if isinstance(record, ScanStarted)), None)
     ends = [record for record in mine if isinstance(record, ScanEnded)]
