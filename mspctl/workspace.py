@@ -40,6 +40,7 @@ R = TypeVar("R", bound=Record)
 
 SETTINGS = "mspctl.yml"
 CLIENTS = "inventories"
+ARCHIVE = "archive"
 RESERVED = ("provider",)  # names that mean something else on the command line
 _GIT_SECONDS = 120
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -95,6 +96,22 @@ class Workspace:
             hint = handwritten.nearest(name, list(self.clients()))
             raise BadInput(f"{CLIENTS}/{name}: no such client{hint or '; `mspctl client list` names them'}")
         return Client(self, name)
+
+    def archive(self, name: str, when: str) -> Path:
+        """Move a client's folder to archive/, without its vault, and commit; return the new folder.
+
+        Raise BadInput where one of that name lies there. Needs the client's lock.
+        """
+        old = self.root / CLIENTS / name
+        new = self.root / ARCHIVE / f"{name}-{when}"
+        if new.exists():
+            raise BadInput(f"{new.relative_to(self.root)}: is there already; move it away")
+        new.parent.mkdir(exist_ok=True)
+        (old / "vault.yml").unlink(missing_ok=True)
+        old.rename(new)
+        (new / ".lock").unlink(missing_ok=True)
+        self.commit([old, new], f"{name}: offboarded; archived as {ARCHIVE}/{new.name}")
+        return new
 
     def commit(self, paths: Iterable[Path], message: str) -> bool:
         """Commit what changed below `paths`; return whether anything had.

@@ -117,14 +117,17 @@ def watching(secrets: Mapping[str, str]) -> Iterator[dict[str, str]]:
         assert any(b"ansible-playbook" in argv for argv in known.values())
 
 
-def mspctl(client: Client, *arguments: str) -> subprocess.Popen[str]:
-    """Start mspctl in the client's workspace, with the rollout.yml there in place of the shipped one."""
+def mspctl(client: Client, *arguments: str, variables: bool = True) -> subprocess.Popen[str]:
+    """Start mspctl in the client's workspace, with the playbooks there in place of the shipped ones.
+
+    `variables` makes its hosts this machine with -e, for commands that have that option.
+    """
     program = (
         "import sys; from pathlib import Path; from mspctl import catalog\n"
         "catalog.playbook = lambda name: Path(f'{name}.yml').absolute()\n"
         "from mspctl.cli import main; sys.argv[0] = 'mspctl'; main()"
     )
-    variables = json.dumps({**LOCAL, "folder": str(client.workspace.root)})
+    given = ("-e", json.dumps({**LOCAL, "folder": str(client.workspace.root)})) if variables else ()
     return subprocess.Popen(
         [
             sys.executable,
@@ -133,8 +136,7 @@ def mspctl(client: Client, *arguments: str) -> subprocess.Popen[str]:
             *arguments,
             "--vault-password-file",
             ".vault-password",
-            "-e",
-            variables,
+            *given,
         ],
         cwd=client.workspace.root,
         text=True,

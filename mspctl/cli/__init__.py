@@ -18,6 +18,7 @@ from mspctl.cli.imports import import_
 from mspctl.cli.init import init
 from mspctl.cli.inspect import inspect
 from mspctl.cli.inventory import inventory
+from mspctl.cli.offboard import offboard
 from mspctl.cli.onboard import onboard
 from mspctl.cli.providers import providers
 from mspctl.cli.report import report
@@ -52,6 +53,7 @@ _DATA_FLOW = (
     schedule,
     status,
     report,
+    offboard,
 )
 
 

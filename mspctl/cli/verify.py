@@ -106,7 +106,7 @@ def _ask(
 ) -> dict[str, ConsoleAnswer] | str:
     """Return what the service's console says of the hosts, or why it says nothing."""
     try:
-        console, secret, ca_file = _console(client, built.services[service].provider)
+        console, secret, ca_file = console_of(client, built.services[service].provider)
         return consoles.ask(query, console, secret, ca_file, client.name, built.members(service))
     except MspctlError as error:
         return str(error)
@@ -121,14 +121,14 @@ def _unmatched(client: Client, built: Inventory) -> tuple[Unmatched, ...]:
         if query is None:
             continue
         try:
-            census = consoles.census(query, *_console(client, choice.provider), client.name)
+            census = consoles.census(query, *console_of(client, choice.provider), client.name)
             found += counting.unmatched(built, service, census)
         except MspctlError:
             found += [each for each in client.unmatched() if each.service == service]
     return tuple(found)
 
 
-def _console(client: Client, provider: str) -> tuple[Console, str, Path | None]:
+def console_of(client: Client, provider: str) -> tuple[Console, str, Path | None]:
     """Return a provider's console, what opens it, and who signs it. Raise MspctlError where none is given."""
     console = client.workspace.settings().consoles.get(provider)
     if console is None:

@@ -60,6 +60,18 @@ def census(
     )
 
 
+def forget(
+    query: ConsoleQuery, console: Console, secret: str, ca_file: Path | None, client: str
+) -> tuple[str, ...]:
+    """Take every host of the client off the server; return their names there. Raise as `ask` does."""
+    template = query.parameters.get("host_name", _NAME).replace("{client}", client)
+    known = census(query, console, secret, ca_file, client)
+    names = tuple(template.replace(_NAME, answer.host) for answer in known)
+    if names:
+        _module(query.client).forget(console, secret, ca_file, names)
+    return names
+
+
 def _module(kind: str) -> Any:
     if kind not in kinds():
         raise MspctlError(f"no client for a console of kind '{kind}'; known: {', '.join(kinds())}")

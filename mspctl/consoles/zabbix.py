@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ def census(
         newest = _newest_values(api, [str(host["hostid"]) for host in found])
     now = time.time()
     return tuple(_answer(str(host["host"]), host, newest, now, seconds) for host in found)
+
+
+def forget(console: Console, secret: str, ca_file: Path | None, names: Sequence[str]) -> None:
+    """Delete hosts, with their history, by their names at Zabbix. Raise as `ask` does."""
+    with _session(console, secret, ca_file) as api:
+        found = _hosts(api, filter={"host": list(names)})
+        if found:
+            api.host.delete(*(str(host["hostid"]) for host in found))
 
 
 def _fresh_seconds(parameters: Mapping[str, str]) -> int:

@@ -39,6 +39,9 @@ class Zabbix:
             return _error("Session terminated, re-login, please.")
         if method == "host.get":
             return {"result": [host for host in self.hosts if _is_asked_for(host["host"], params)]}
+        if method == "host.delete":
+            self.hosts = [host for host in self.hosts if host["hostid"] not in params]
+            return {"result": {"hostids": params}}
         if method == "item.get":
             return {"result": [item for item in self.items if item["hostid"] in params["hostids"]]}
         return {"result": True} if method == "user.logout" else _error(f"no method {method}")

@@ -165,3 +165,12 @@ def test_a_census_names_what_the_server_knows_of_the_client_and_of_no_other(lab:
     ]
     nameless = ConsoleQuery(client="zabbix", parameters={})
     assert consoles.census(nameless, console, PASSWORD, lab.ca_file, "acme") == ()
+
+
+def test_a_client_that_leaves_is_forgotten_and_no_other(lab: Lab) -> None:
+    for name in ("acme.web", "acme.db", "other.web"):
+        know(lab.zabbix, name, 20)
+    console = Console(url=lab.url, user=USER)
+    assert sorted(consoles.forget(QUERY, console, PASSWORD, lab.ca_file, "acme")) == ["acme.db", "acme.web"]
+    assert [host["host"] for host in lab.zabbix.hosts] == ["other.web"]
+    assert consoles.forget(QUERY, console, PASSWORD, lab.ca_file, "acme") == ()
