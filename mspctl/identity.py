@@ -178,12 +178,19 @@ class _Groups:
         roots: list[int] = []
         for index in indices:
             root = self._root(index)
-            fitting = next((r for r in roots if r == root or self._fit(kind, r, root)), None)
-            if fitting is None:
+            fitting = [r for r in roots if r == root or self._fit(kind, r, root)]
+            if not fitting:
                 roots.append(root)
-            elif fitting != root:
-                self._unite(fitting, root)
-                roots = [self._root(fitting), *(r for r in roots if r != fitting)]
+                continue
+            address = self._sightings[index].address
+            best = next((r for r in fitting if r == root or self._is_at(r, address)), fitting[0])
+            if best != root:
+                self._unite(best, root)
+            # Each keeps its place: who is asked first must not depend on how many scans there were.
+            roots = list(dict.fromkeys(self._root(r) for r in roots))
+
+    def _is_at(self, root: int, address: str) -> bool:
+        return any(self._sightings[index].address == address for index in self._members[root])
 
     def join_by_address(self) -> None:
         """Join what was seen at one address, scan after scan, unless another machine moved in."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mspctl.assets import explain, merge
@@ -79,8 +79,20 @@ def test_a_record_told_twice_changes_nothing(log: list[ScanRecord]) -> None:
     assert encoded(log + log) == encoded(log)
 
 
+TANGLED = {  # a key on three machines, of which a serial number and an engine tell one apart
+    "192.0.2.5": {"key": KEYS[0]},
+    "192.0.2.6": {"arp": UNIVERSAL[0], "key": KEYS[0], "snmp": {SERIAL: "SN-0002"}},
+    "192.0.2.7": {
+        "arp": UNIVERSAL[0],
+        "snmp": {ENGINE: "0x80001f888005060708", SYS_NAME: "files", SERIAL: "SN-0002"},
+    },
+    "198.51.100.5": {"arp": UNIVERSAL[0], "key": KEYS[0], "snmp": {ENGINE: "0x80001f888001020304"}},
+}
+
+
 @settings(deadline=None, max_examples=80)
 @given(st.dictionaries(addresses, machine, max_size=5), st.integers(1, 4))
+@example(TANGLED, 4)
 def test_a_quiet_scan_changes_no_byte(seen: dict[str, Any], repeats: int) -> None:
     log = scan(0, seen)
     first = encoded(log)
