@@ -67,13 +67,21 @@ def build(root: Path, lab: Mapping[str, Any], say: Callable[[str], None] = lambd
     say(f"$ $EDITOR mspctl.yml inventories/{CLIENT}/client.yml")
     shutil.copyfile(EXAMPLE, root / "inventories" / CLIENT / "client.yml")
     (root / "mspctl.yml").write_text(_settings(lab))
-    git(root, "add", "mspctl.yml")
-    git(root, "commit", "--quiet", "--message", "mspctl.yml: our Zabbix")
+    shutil.copyfile(lab["directory"]["ca_file"], root / "harbour-ca.pem")
+    git(root, "add", "mspctl.yml", "harbour-ca.pem")
+    git(
+        root,
+        "commit",
+        "--quiet",
+        "--message",
+        "mspctl.yml: our Zabbix; the authority of the client's directory",
+    )
     for scope, name, value in (
         (CLIENT, "technician_key", Path(lab["ssh"]["key_file"]).read_text()),
         (CLIENT, "sudo_password", lab["ssh"]["become_password"]),
         (CLIENT, "snmp_community", lab["snmp"]["community"]),
         (CLIENT, "zabbix_psk", lab["zabbix"]["psk"]),
+        (CLIENT, "directory_password", lab["directory"]["password"]),
         ("provider", "zabbix_api_password", lab["zabbix"]["password"]),
     ):
         engineer.must("secret", "set", scope, name, text=value)

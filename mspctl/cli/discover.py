@@ -1,7 +1,7 @@
 """`mspctl discover`: what is on the client's networks."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -183,6 +183,7 @@ def asset_table(found: Iterable[AssetRecord]) -> str:
 
 def unseen_table(found: Iterable[AssetRecord]) -> str:
     """Return the machines that registers know and no scan has seen, as a table for a person."""
+    today = datetime.now(UTC).date()
     return table(
         ("not seen", "address", "system", "known to", "last active", "why"),
         (
@@ -191,7 +192,9 @@ def unseen_table(found: Iterable[AssetRecord]) -> str:
                 " ".join(each.addresses),
                 each.system or each.kind or "?",
                 ", ".join(each.known_to),
-                each.last_active,
+                f"{each.last_active} ({(today - date.fromisoformat(each.last_active)).days} days ago)"
+                if each.last_active
+                else "",
                 "; ".join(each.reasons),
             )
             for each in found

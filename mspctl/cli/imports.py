@@ -1,5 +1,6 @@
 """`mspctl import`: what others know of a client becomes observations of ours."""
 
+import asyncio
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -9,13 +10,16 @@ import click
 from mspctl.assets import merge
 from mspctl.cli.discover import fingerprints, news, unseen_table, update
 from mspctl.cli.options import client_argument, json_option
-from mspctl.cli.output import answer, note, table
-from mspctl.discovery.imports import FORMATS, Asked, Intake, chunks_of, recognise, take
-from mspctl.errors import BadInput
+from mspctl.cli.output import Report, answer, note, progress, table
+from mspctl.discovery.imports import FORMATS, Asked, Intake, Row, chunks_of, recognise, take
+from mspctl.discovery.imports.ad_computers import computer
+from mspctl.discovery.imports.addresses import Addresses
+from mspctl.discovery.imports.ldap import Asking, computers
+from mspctl.errors import BadInput, MspctlError
 from mspctl.facts.csv import FIELDS
 from mspctl.facts.directory import domain_of
 from mspctl.handwritten import nearest
-from mspctl.records import Asset, AssetRecord, Record, Unseen
+from mspctl.records import Asset, AssetRecord, ClientFile, DirectoryAccess, Record, Unseen
 from mspctl.sightings import Places
 from mspctl.workspace import Client
 
@@ -96,6 +100,72 @@ def file_(
     answer(result, imported_table(result), as_json)
 
 
+@import_.command()
+@click.option("--server", "only", metavar="NAME", help="Only this one of the client's directories.")
+@click.option("--dry-run", is_flag=True, help="Ask, and say what it would bring; save nothing.")
+@json_option
+@client_argument
+def directory(client: Client, only: str | None, dry_run: bool, as_json: bool) -> None:
+    """Import the computers of Active Directory, asked live over a sealed connection.
+
+    Which servers, and by which account, stands in client.yml under discovery.directories. A read-only
+    account is enough. Addresses are asked of the client's own name servers.
+
+    \b
+        mspctl import directory acme
+        mspctl import directory acme --dry-run --json
+    """
+    file = client.file()
+    known = [each.server for each in file.discovery.directories]
+    chosen = [each for each in file.discovery.directories if only in (None, each.server)]
+    if not chosen:
+        advice = (
+            f"known: {', '.join(known)}"
+            if known
+            else "list one under discovery.directories: server, user, password"
+        )
+        raise BadInput(f"{client.shown('client.yml')}: no directory{f' {only!r}' if only else ''}; {advice}")
+    results, mistakes = [], []
+    for access in chosen:
+        try:
+            results.append(_asked(client, file, access, dry_run))
+        except MspctlError as error:  # one directory's failure is its own
+            mistakes.append(str(error))
+    answer(results, "\n\n".join(map(imported_table, results)), as_json)
+    if mistakes:
+        raise MspctlError("\n".join(mistakes))
+
+
+def _asked(client: Client, file: ClientFile, access: DirectoryAccess, dry_run: bool) -> Imported:
+    """Ask one directory and bring in what it says."""
+    password = client.vault().get(access.password)
+    ca_file = client.workspace.root / access.ca_file if access.ca_file else None
+    if access.encryption == "none":
+        note(f"{access.server}: asked in clear, as client.yml has it: the password can be read on the way")
+    names = Addresses(list(dict.fromkeys(str(address) for site in file.sites for address in site.dns)))
+    with progress("import") as report:
+        rows = asyncio.run(_rows(access, password, ca_file, names, report))
+    if names.is_silent:
+        note(f"{access.server}: the name servers do not answer: addresses are missing")
+    places = Places(file)
+    intake = take(rows, lambda address: places.of(address) is not None)
+    _tell(access.server, intake)
+    source = _domain(intake) or access.server
+    return bring_in(client, intake, source, "directory", datetime.now(UTC), dry_run=dry_run)
+
+
+async def _rows(
+    access: DirectoryAccess, password: str, ca_file: Path | None, names: Addresses, report: Report
+) -> list[Row]:
+    """Return a directory's computers with their addresses."""
+    address = next(iter(await names.of(access.server)), access.server)
+    asking = Asking(access=access, address=address, password=password, ca_file=ca_file)
+    found = await computers(asking, lambda count: report(access.server, count, 0))
+    known = {place: next(iter(each.get("dnshostname", ())), "") for place, each in enumerate(found)}
+    addresses = await names.all(name for name in known.values() if name)
+    return [computer(each, addresses.get(known[place], ())) for place, each in enumerate(found)]
+
+
 def bring_in(
     client: Client, intake: Intake, source: str, form: str, now: datetime, *, dry_run: bool
 ) -> Imported:
@@ -166,7 +236,7 @@ def _tell(shown: str, intake: Intake) -> None:
         mistakes.append(f"{shown}: {more} more like these")
     if not intake.observations and not intake.listings:
         why = (
-            f"all {intake.outside} addresses lie outside the client's networks; client.yml lists those"
+            f"all its {intake.outside} entries lie outside the client's networks (client.yml)"
             if intake.outside
             else "it names no machine; is it complete, and is --format right?"
         )
@@ -174,7 +244,7 @@ def _tell(shown: str, intake: Intake) -> None:
     for mistake in mistakes:
         note(mistake)
     if intake.outside:
-        note(f"{shown}: {intake.outside} rows lie outside the client's networks; client.yml lists those")
+        note(f"{shown}: {intake.outside} entries at addresses outside the client's networks (client.yml)")
     if intake.left_out:
         note(f"{shown}: {intake.left_out} rows are more than one import takes; split the file")
 

@@ -138,11 +138,39 @@ class SnmpAccess(Record, frozen=True, kw_only=True):
     users: tuple[SnmpUser, ...] = ()
 
 
+class DirectoryAccess(Record, frozen=True, kw_only=True):
+    """A directory that knows the client's computers: a domain controller of Active Directory."""
+
+    server: Annotated[str, Meta(min_length=1, description="a domain controller's name")]
+    user: Annotated[
+        str, Meta(min_length=1, description="an account that may read, such as reader@acme.example")
+    ]
+    password: SecretRef
+    base: str = ""  # where to look for computers; the whole domain when empty
+    encryption: Literal["ldaps", "starttls", "none"] = (
+        "ldaps"  # none: the password crosses the network in clear
+    )
+    port: Port | None = None
+    ca_file: str | None = None  # relative to the workspace; the system's authorities when absent
+    certificate: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$(?!\n)",
+                description="the SHA-256 of the server's certificate, as openssl x509 -fingerprint shows it",
+            ),
+        ]
+        | None
+    ) = None  # this one and no other, whoever signed it
+    page_size: Annotated[int, Meta(ge=1, le=5_000)] = 500
+
+
 class Discovery(Record, frozen=True, kw_only=True):
     """What a scan does beyond its defaults."""
 
     extra_ports: tuple[Port, ...] = ()
     snmp: SnmpAccess = field(default_factory=SnmpAccess)
+    directories: tuple[DirectoryAccess, ...] = ()
     industrial: bool = False  # also ask controllers of machines and buildings for their names
     packets_per_second: Annotated[int, Meta(ge=10, le=100_000)] = 5_000
 

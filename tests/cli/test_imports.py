@@ -87,7 +87,7 @@ def test_what_is_wrong_with_a_part_is_said_and_the_rest_taken(client: Client) ->
         ("empty", b"", "empty"),
         ("photo.jpg", bytes(range(256)) * 64, "no format we know"),
         ("cut.xml", b'<?xml version="1.0"?><!DOCTYPE nmaprun><nmaprun><host><sta', "line 1: not XML"),
-        ("far.csv", b"IP,Name\n203.0.113.9,far\n", "all 1 addresses lie outside the client's networks"),
+        ("far.csv", b"IP,Name\n203.0.113.9,far\n", "all its 1 entries lie outside the client's networks"),
         ("list.csv", b"Colour,Type\nred,x\n", "no column tells a machine"),
         ("\x1b[31mred.csv", b"", "empty"),
     ],

@@ -344,6 +344,7 @@ def planted(lab: Lab) -> list[str]:
         lab["zabbix"]["psk"],
         lab["zabbix"]["password"],
         lab["snmp"]["community"],
+        lab["directory"]["password"],
         key,
     ]
 

@@ -42,6 +42,8 @@ def computer(attributes: Mapping[str, Iterable[str]], addresses: Iterable[str] =
         for name in (each.lower() for each in ASKED)
         if any(attributes.get(name, ()))
     }
+    if short := next(iter(attributes.get("netbios_domain", ())), ""):
+        raw["netbios_domain"] = short
     return Row("directory", tuple(addresses), raw)
 
 
