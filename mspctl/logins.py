@@ -2,12 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
-import msgspec
-
+from mspctl.facts import facts
 from mspctl.inventory import AGENT_KINDS, connection_of, names_of
-from mspctl.records import Asset, ClientFile, Connection, OverridesFile, Record
+from mspctl.records import (
+    Asset,
+    ClientFile,
+    Connection,
+    Observation,
+    OverridesFile,
+    Record,
+    ScanRecord,
+    WindowsConnection,
+)
 
 UNIX = frozenset(
     {
@@ -31,16 +39,27 @@ UNIX = frozenset(
 NEVER_PINNED = "its SSH host key was never pinned: `mspctl discover` pins it"
 
 
+TLS_PORT, PLAIN_PORT = WINRM_PORTS = (5986, 5985)
+
+
+class Pins(NamedTuple):
+    """What machines have to show before anything is said to them."""
+
+    host_keys: Mapping[str, str]  # by address, or [address]:port
+    certificates: Mapping[tuple[str, int], str] = {}  # SHA-256 of the key, by address and port
+
+
 class Login(Record, frozen=True, kw_only=True):
     """One machine that is logged in to."""
 
     asset: str  # its id
     name: str
     address: str
-    by: Literal["ssh"]
+    by: Literal["ssh", "winrm"]
     port: int
     connection: Connection
-    pin: str = ""  # the SSH host key it has to show
+    pin: str = ""  # the SSH host key it has to show, or the SHA-256 of the key in its certificate
+    names: tuple[str, ...] = ()  # what a certificate may call it
 
 
 class LeftOut(Record, frozen=True, kw_only=True):
@@ -55,7 +74,7 @@ def logins(
     client: ClientFile,
     assets: Iterable[Asset],
     overrides: OverridesFile,
-    known_hosts: str,
+    pins: Pins,
     today: date,
     only: frozenset[str] | None = None,
 ) -> tuple[Login | LeftOut, ...]:
@@ -65,7 +84,6 @@ def logins(
     nobody has understood: a password is not tried on a machine because it answers.
     """
     by_asset = {override.asset: override for override in overrides.assets}
-    pins = _pins(known_hosts)
     found: list[Login | LeftOut] = []
     for asset in sorted(assets, key=lambda asset: asset.name):
         if asset.gone_since or (only is not None and asset.name not in only):
@@ -73,16 +91,54 @@ def logins(
         connection = connection_of(client, asset.site, by_asset.get(asset.id))
         reason = _excluded(asset, client, today)
         login = LeftOut(asset=asset.id, name=asset.name, reason=reason) if reason else None
-        found.append(login or _login(asset, connection, pins))
+        enter = _by_winrm if _is_windows(asset) else _by_ssh
+        found.append(login or enter(asset, connection, pins))
     return tuple(found)
 
 
-def _login(asset: Asset, connection: Connection, pins: Mapping[str, str]) -> Login | LeftOut:
+def _is_windows(asset: Asset) -> bool:
+    ports = {service.port for service in asset.services}
+    return asset.get("os") == "windows" or (not asset.get("os") and bool(ports & set(WINRM_PORTS)))
+
+
+def _by_winrm(asset: Asset, connection: Connection, pins: Pins) -> Login | LeftOut:
+    windows = connection.windows or WindowsConnection()
+    ports = {service.port for service in asset.services}
+    port, address = windows.port or TLS_PORT, asset.addresses[0]
+    pin = windows.certificate or pins.certificates.get((address, port), "")
+    reason = ""
+    if not windows.user or not windows.password:
+        reason = "client.yml names no login for Windows (connection.windows: user, password)"
+    elif not windows.port and TLS_PORT not in ports:
+        reason = (
+            "answers on 5985 only, without TLS: give it a listener for HTTPS, or accept messages encrypted "
+            "by NTLM with connection.windows.port: 5985"
+            if PLAIN_PORT in ports
+            else "does not answer to remote management (5986)"
+        )
+    elif port != PLAIN_PORT and not pin and not windows.ca_file:
+        reason = "its certificate was never seen: `mspctl discover` pins it"
+    if reason:
+        return LeftOut(asset=asset.id, name=asset.name, reason=reason)
+    label, domain = asset.get("hostname") or asset.name, asset.get("domain")
+    return Login(
+        asset=asset.id,
+        name=asset.name,
+        address=address,
+        by="winrm",
+        port=port,
+        connection=connection,
+        pin="" if windows.ca_file and not windows.certificate else pin,
+        names=(label, *((f"{label}.{domain}",) if domain else ())),
+    )
+
+
+def _by_ssh(asset: Asset, connection: Connection, pins: Pins) -> Login | LeftOut:
     ports = [service.port for service in asset.services if service.name == "ssh"]
     reason = _unsuited(asset, bool(ports or connection.port))
     address = asset.addresses[0]
     port = connection.port or min(ports, default=22)
-    pin = pins.get(address if port == 22 else f"[{address}]:{port}", "")
+    pin = pins.host_keys.get(address if port == 22 else f"[{address}]:{port}", "")
     if not reason and not connection.user:
         reason = "client.yml names no user to log in with (connection.user)"
     if not reason and not pin:
@@ -118,8 +174,19 @@ def _excluded(asset: Asset, client: ClientFile, today: date) -> str:
     return ""
 
 
-def _pins(known_hosts: str) -> dict[str, str]:
-    """Return the pinned key of each host, the first line of each counts, as in mspctl/hostkeys.py."""
+def pins(known_hosts: str, log: Iterable[ScanRecord]) -> Pins:
+    """Return what is pinned: the keys in known_hosts, the first line of a host, and the first certificate of
+    each address and port that any scan saw.
+    """
+    certificates: dict[tuple[str, int], str] = {}
+    seen = (each for each in log if isinstance(each, Observation) and each.probe == "tls" and each.port)
+    for each in sorted(seen, key=lambda each: (each.scan, each.at)):
+        if key := facts(each).get("tls.key"):
+            certificates.setdefault((each.address, each.port or 0), key)
+    return Pins(_host_keys(known_hosts), certificates)
+
+
+def _host_keys(known_hosts: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in known_hosts.splitlines():
         words = each.split()
@@ -131,5 +198,9 @@ def _pins(known_hosts: str) -> dict[str, str]:
 
 def secrets_of(login: Login) -> tuple[str, ...]:
     """Return the references to the secrets that a login needs, in a fixed order."""
-    connection = msgspec.to_builtins(login.connection)
-    return tuple(connection[name] for name in ("key", "password", "become_password") if connection.get(name))
+    connection = login.connection
+    if login.by == "winrm":
+        windows = connection.windows or WindowsConnection()
+        return (windows.password,) if windows.password else ()
+    wanted = (connection.key, connection.password, connection.become_password)
+    return tuple(reference for reference in wanted if reference)

@@ -1,32 +1,43 @@
 """Who is logged in to, with what: never whom nobody understood, and the nearest word wins."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
-from mspctl.logins import NEVER_PINNED, LeftOut, Login, logins, secrets_of
+from mspctl.logins import NEVER_PINNED, LeftOut, Login, Pins, logins, secrets_of
+from mspctl.logins import pins as pinned
 from mspctl.records import (
     Asset,
     ClientFile,
     Connection,
     Exclusion,
+    Observation,
     Override,
     OverridesFile,
+    ScanRecord,
     Service,
+    WindowsConnection,
 )
-from tests.samples import TODAY, asset, client_file
+from tests.samples import NOW, TODAY, asset, client_file
 
 KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}"
+NOBODY = Pins({})
 PINS = f"# by mspctl\n192.0.2.10 {KEY}\n[192.0.2.10]:2222 {KEY}\n"
 
 
 def planned(
-    found: Asset, client: ClientFile | None = None, override: Override | None = None, pins: str = PINS
+    found: Asset,
+    client: ClientFile | None = None,
+    override: Override | None = None,
+    pins: str = PINS,
+    log: Sequence[ScanRecord] = (),
 ) -> Login | LeftOut:
     mine = client or msgspec.structs.replace(
         client_file(), connection=Connection(user="tech", key="vault:key", become_password="vault:sudo")
     )
     overrides = OverridesFile(assets=(override,) if override else ())
-    (each,) = logins(mine, [found], overrides, pins, TODAY)
+    (each,) = logins(mine, [found], overrides, pinned(pins, log), TODAY)
     return each
 
 
@@ -110,7 +121,84 @@ def test_an_exclusion_of_everything_until_its_day() -> None:
 
 def test_only_those_asked_for_and_nobody_who_is_gone() -> None:
     gone = msgspec.structs.replace(asset("old"), gone_since="20261121T093000Z")
-    found = logins(client_file(), [asset("b"), gone, asset("a")], OverridesFile(), "", TODAY)
+    found = logins(client_file(), [asset("b"), gone, asset("a")], OverridesFile(), NOBODY, TODAY)
     assert [each.name for each in found] == ["a", "b"]
-    only = logins(client_file(), [asset("b"), asset("a")], OverridesFile(), "", TODAY, frozenset({"b"}))
+    only = logins(client_file(), [asset("b"), asset("a")], OverridesFile(), NOBODY, TODAY, frozenset({"b"}))
     assert [each.name for each in only] == ["b"]
+
+
+# Windows
+
+WINDOWS = WindowsConnection(user="HARBOUR\\tech", password="vault:windows")
+CERTIFICATE = "a" * 64
+
+
+def windows(*ports: int) -> Asset:
+    found = asset(
+        "ws1", os="windows", os_version="11", kind="workstation", hostname="ws1", domain="ad.example"
+    )
+    return msgspec.structs.replace(found, services=tuple(Service(port=port) for port in ports))
+
+
+def allowed(**more: object) -> ClientFile:
+    connection = Connection(user="tech", windows=msgspec.structs.replace(WINDOWS, **more))
+    return msgspec.structs.replace(client_file(), connection=connection)
+
+
+def scanned(scan: str, key: str, port: int = 5986) -> Observation:
+    return Observation(
+        scan=scan, address="192.0.2.10", probe="tls", at=NOW, port=port, raw={"spki_sha256": key}
+    )
+
+
+def test_windows_is_logged_in_to_with_the_certificate_first_seen() -> None:
+    log = [scanned("2", "b" * 64), scanned("1", CERTIFICATE), scanned("1", "c" * 64, port=443)]
+    found = planned(windows(135, 5986), allowed(), log=log)
+    assert isinstance(found, Login)
+    assert (found.by, found.port, found.pin) == ("winrm", 5986, CERTIFICATE)
+    assert found.names == ("ws1", "ws1.ad.example")
+    assert secrets_of(found) == ("vault:windows",)
+
+
+def test_a_named_certificate_or_authority_comes_before_the_first_seen() -> None:
+    log = [scanned("1", CERTIFICATE)]
+    named = planned(windows(5986), allowed(certificate="d" * 64), log=log)
+    signed = planned(windows(5986), allowed(ca_file="ca.pem"), log=log)
+    assert isinstance(named, Login) and isinstance(signed, Login)
+    assert (named.pin, signed.pin) == ("d" * 64, "")
+
+
+def test_an_asset_s_own_word_on_windows_is_laid_over_the_client_s() -> None:
+    override = Override(
+        asset="a-ws1",
+        connection=Connection(windows=WindowsConnection(certificate="e" * 64, transport="basic")),
+    )
+    found = planned(windows(5986), allowed(), override)
+    assert isinstance(found, Login) and found.connection.windows
+    assert (found.connection.windows.user, found.pin) == ("HARBOUR\\tech", "e" * 64)
+
+
+@pytest.mark.parametrize(
+    ("ports", "client", "words"),
+    [
+        ((5986,), client_file(), "no login for Windows"),
+        ((5986,), allowed(), "never seen"),
+        ((5985,), allowed(), "without TLS"),
+        ((445,), allowed(), "does not answer to remote management"),
+    ],
+)
+def test_windows_that_cannot_be_entered_safely_is_left_out(
+    ports: tuple[int, ...], client: ClientFile, words: str
+) -> None:
+    found = planned(windows(*ports), client)
+    assert isinstance(found, LeftOut) and words in found.reason
+
+
+def test_messages_encrypted_by_ntlm_have_to_be_asked_for() -> None:
+    found = planned(windows(5985), allowed(port=5985))
+    assert isinstance(found, Login) and (found.port, found.pin) == (5985, "")
+
+
+def test_what_answers_to_remote_management_and_says_nothing_else_is_windows() -> None:
+    found = msgspec.structs.replace(windows(5986), profile={})
+    assert isinstance(planned(found, allowed(certificate=CERTIFICATE)), Login)

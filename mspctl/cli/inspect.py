@@ -3,21 +3,23 @@
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import click
 
 from mspctl import logins as planning
 from mspctl import rollout as engine
-from mspctl import sessions
+from mspctl import sessions, winrm
 from mspctl.cli.discover import update
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.errors import BadInput, ExitCode, Interrupted
 from mspctl.events import mask, told
+from mspctl.facts.document import MOST_CHARACTERS
 from mspctl.inspection import script
 from mspctl.logins import LeftOut, Login
-from mspctl.records import Asset, Json, LoginFailed, Observation, Record
+from mspctl.records import Asset, Json, LoginFailed, Observation, Record, WindowsConnection
 from mspctl.sessions import Door, Errand, Lost, Said
 from mspctl.workspace import Client
 
@@ -52,8 +54,9 @@ def inspect(
 ) -> None:
     """Log in to the client's machines and see what they have: software, updates, accounts, disks, agents …
 
-    Reads only: one connection and one script a machine, nothing written there, nothing fetched. A machine
-    whose SSH host key is not the pinned one is not logged in to. Exit code 5: some machines were not seen.
+    Reads only: one connection and one script a machine, over SSH or, for Windows, WinRM; nothing written
+    there, nothing fetched. A machine whose host key or certificate is not the pinned one is not logged in
+    to. Exit code 5: some machines were not seen.
 
     \b
         mspctl inspect acme --dry-run
@@ -94,8 +97,11 @@ def look(client: Client, planned: Sequence[Login | LeftOut], seconds: float, at_
                 if outcome.result != "seen":
                     note(f"{outcome.name}: {outcome.result}: {outcome.detail}")
 
+            by_ssh = [each for each in chosen if each.by == "ssh"]
+            by_winrm = [each for each in chosen if each.by == "winrm"]
             try:
-                _by_ssh(chosen, secrets, name, seconds, at_once, record)
+                _by_ssh(by_ssh, secrets, name, seconds, at_once, record)
+                _by_winrm(by_winrm, secrets, name, seconds, at_once, record, client.workspace.root)
             except Interrupted as error:
                 stopped = error
     update(client, client.file())
@@ -130,8 +136,7 @@ def _by_ssh(
         found = said.reason if isinstance(said, Lost) else script.answer(said.output, marks[login.name])
         if isinstance(found, str):
             reason = told(found, _REASON, tuple(secrets.values()))
-            failed = LoginFailed(scan=scan, address=login.address, at=at, reason=reason)
-            take(login, (failed,), Outcome(asset=login.asset, name=login.name, result="lost", detail=reason))
+            _lose(login, scan, at, reason, take)
             return
         detail = script.told_by_sudo(found.become)
         outcome = Outcome(
@@ -140,6 +145,45 @@ def _by_ssh(
         take(login, _observations(login, scan, at, found, tuple(secrets.values())), outcome)
 
     sessions.run(errands, tell, seconds=seconds, at_once=at_once)
+
+
+def _by_winrm(
+    chosen: Sequence[Login],
+    secrets: dict[str, str],
+    scan: str,
+    seconds: float,
+    at_once: int,
+    take: Take,
+    root: Path,
+) -> None:
+    """Log in to Windows and hand over what each machine said."""
+    by_name = {login.name: login for login in chosen}
+    marks = {login.name: script.fresh_mark() for login in chosen}
+    errands = [
+        winrm.Errand(_windows_door(login, secrets, root), script.windows_text(marks[login.name]))
+        for login in chosen
+    ]
+
+    def tell(errand: winrm.Errand, said: Said | Lost) -> None:
+        login = by_name[errand.door.host]
+        at = datetime.now(UTC)
+        document = "" if isinstance(said, Lost) else script.windows_answer(said.output, marks[login.name])
+        if not document:
+            reason = said.reason if isinstance(said, Lost) else "did not answer with the document asked for"
+            _lose(login, scan, at, told(reason, _REASON, tuple(secrets.values())), take)
+            return
+        raw: dict[str, Json] = {"tls_key": login.pin, "document": mask(document, tuple(secrets.values()))}
+        seen = Observation(
+            scan=scan, address=login.address, probe="winrm_login", at=at, port=login.port, raw=raw
+        )
+        take(login, (seen,), Outcome(asset=login.asset, name=login.name, result="seen"))
+
+    winrm.run(errands, tell, seconds=seconds, most_bytes=MOST_CHARACTERS, at_once=at_once)
+
+
+def _lose(login: Login, scan: str, at: datetime, reason: str, take: Take) -> None:
+    failed = LoginFailed(scan=scan, address=login.address, at=at, reason=reason)
+    take(login, (failed,), Outcome(asset=login.asset, name=login.name, result="lost", detail=reason))
 
 
 def _observations(
@@ -174,9 +218,8 @@ def _planned(client: Client, limit: str | None) -> tuple[Login | LeftOut, ...]:
     if limit is not None:
         write_inventory(client)
         only = engine.limited(client.path / "hosts.json", limit)
-    return planning.logins(
-        client.file(), assets, client.overrides(), client.known_hosts(), date.today(), only
-    )
+    pins = planning.pins(client.known_hosts(), client.scans())
+    return planning.logins(client.file(), assets, client.overrides(), pins, date.today(), only)
 
 
 def _opened(client: Client, chosen: Sequence[Login]) -> dict[str, str]:
@@ -200,6 +243,21 @@ def _door(login: Login, secrets: dict[str, str]) -> Door:
     )
 
 
+def _windows_door(login: Login, secrets: dict[str, str], root: Path) -> winrm.Door:
+    windows = login.connection.windows or WindowsConnection()
+    return winrm.Door(
+        host=login.name,
+        address=login.address,
+        port=login.port,
+        user=windows.user or "",
+        password=_secret(windows.password, secrets),
+        transport=windows.transport or "ntlm",
+        key_sha256=login.pin,
+        ca_file=str(root / Path(windows.ca_file).expanduser()) if windows.ca_file else None,
+        names=login.names,
+    )
+
+
 def _secret(reference: str | None, secrets: dict[str, str]) -> str:
     return secrets[reference] if reference else ""
 
@@ -207,5 +265,7 @@ def _secret(reference: str | None, secrets: dict[str, str]) -> str:
 def _would(each: Login | LeftOut) -> Outcome:
     if isinstance(each, LeftOut):
         return Outcome(asset=each.asset, name=each.name, result="left out", detail=each.reason)
-    where = f"{each.by} to {each.address} port {each.port} as {each.connection.user}"
+    windows = each.connection.windows
+    user = windows.user if each.by == "winrm" and windows else each.connection.user
+    where = f"{each.by} to {each.address} port {each.port} as {user}"
     return Outcome(asset=each.asset, name=each.name, result="would", detail=where)

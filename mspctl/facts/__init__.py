@@ -41,6 +41,7 @@ from mspctl.facts import (
     tcp,
     tls,
     winrm,
+    winrm_login,
     wsd,
 )
 from mspctl.facts.text import Facts
@@ -80,6 +81,7 @@ _PARSERS = {
     "tcp": tcp.parse,
     "tls": tls.parse,
     "winrm": winrm.parse,
+    "winrm_login": winrm_login.parse,
     "wsd": wsd.parse,
 }
 HEARSAY = frozenset({"ptr", "route"})  # said of an address by others: no proof that anything lives there

@@ -5,7 +5,7 @@ none for (software, disks, updates, accounts …) stands in inspections.jsonl.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from mspctl.facts import Facts, facts
 from mspctl.facts.sections import lines, section
 from mspctl.facts.text import Raw
-from mspctl.inspection import accounts, agents, packages, posix, script
+from mspctl.inspection import accounts, agents, packages, posix, script, windows
 from mspctl.records import (
     Agent,
     Antivirus,
@@ -26,7 +26,7 @@ from mspctl.records import (
     ScanRecord,
 )
 
-LOGINS = frozenset({"ssh_login"})
+LOGINS = frozenset({"ssh_login", "winrm_login"})
 _BECOME = "ssh_become"
 _OF_ONE_LOOK = frozenset({"root_listening", "root_updates", "filters"})  # an older answer says nothing of now
 
@@ -66,9 +66,9 @@ def _inspection(
         lost = None
     if not looks:
         return Inspection(asset=asset.id, name=asset.name, lost=lost.reason) if lost else None
-    made = _posix(looks[-1])
+    made = _since(_read(looks[-1]), looks)
     told = {"asset": asset.id, "name": asset.name, "lost": lost.reason if lost else ""}
-    return msgspec.structs.replace(_since(made, looks, _posix), **told)
+    return msgspec.structs.replace(made, **told)
 
 
 def _looks(asset: Asset, records: Sequence[Observation]) -> list[_Look]:
@@ -96,7 +96,14 @@ def _is_of(asset: Asset, said: Facts) -> bool:
     return True
 
 
-def _since(made: Inspection, looks: Sequence[_Look], read: Callable[[_Look], Inspection]) -> Inspection:
+def _read(look: _Look) -> Inspection:
+    if look.login.probe == "winrm_login":
+        made = windows.inspected(look.login.raw, look.login.at)
+        return msgspec.structs.replace(made, antivirus=_scanners(made.antivirus, made.agents))
+    return _posix(look)
+
+
+def _since(made: Inspection, looks: Sequence[_Look]) -> Inspection:
     """Return a record with the day since which each update and a restart wait without a break."""
     days = {(each.manager, update.name): "" for each in made.updates for update in each.pending}
     waiting = set(days)
@@ -104,7 +111,7 @@ def _since(made: Inspection, looks: Sequence[_Look], read: Callable[[_Look], Ins
     for look in reversed(looks):
         if not waiting and not is_waiting:
             break
-        then = made if look is looks[-1] else read(look)
+        then = made if look is looks[-1] else _read(look)
         day = look.login.at.strftime("%Y-%m-%d")
         waiting &= {(each.manager, update.name) for each in then.updates for update in each.pending}
         days.update(dict.fromkeys(waiting, day))
@@ -196,13 +203,13 @@ def _not_told(look: _Look) -> Iterator[str]:
 
 def _scanners(found: tuple[Antivirus, ...], there: Iterable[Agent]) -> tuple[Antivirus, ...]:
     """Return the scanners that answered for themselves, and those only their names show."""
-    known = {each.product for each in found}
+    known = {each.product.lower() for each in found}
     more = (
         Antivirus(
             product=each.product,
             is_running=True if any(a.startswith(("process", "service")) for a in each.artefacts) else None,
         )
         for each in there
-        if each.kind == "antivirus" and each.product not in known
+        if each.kind == "antivirus" and not any(each.product.lower() in name for name in known)
     )
     return tuple(sorted((*found, *more), key=lambda each: each.product))

@@ -44,6 +44,23 @@ def posix() -> str:
 
 
 @cache
+def windows() -> str:
+    """Return the script for Windows machines."""
+    return (files("mspctl") / "data" / "inspect" / "windows.ps1").read_text("ascii")
+
+
+def windows_text(mark: str) -> str:
+    """Return what a Windows machine is sent."""
+    return f"$mark = '{mark}'\n{windows()}"
+
+
+def windows_answer(output: bytes, mark: str) -> str:
+    """Return the document a Windows machine answered with, "" where there is none between two marks."""
+    parts = output.decode("utf-8", "replace").split(mark)
+    return parts[1] if len(parts) == 3 and parts[1].lstrip().startswith("{") else ""
+
+
+@cache
 def limits() -> dict[str, int]:
     """Return how much each section may hold, as the script itself has it: a machine may say otherwise."""
     named = re.findall(r"^ *section ([a-z_]+) (\d+) ", posix(), re.MULTILINE)
