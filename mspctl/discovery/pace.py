@@ -46,23 +46,30 @@ class Talks:
         """Start with what any site bears."""
         self.room = _FIRST_TALKS
         self.is_strained = False  # somebody was silent who had been heard before
-        self._under_way = 0
+        self._under_way: set[asyncio.Event] = set()  # each is set when its talk ends
         self._since_less = 0  # talks that ended since room was last made less
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for room, and hold it."""
-        while self._under_way >= self.room:
+        while len(self._under_way) >= self.room:
             free = asyncio.get_running_loop().create_future()
             self._waiting.append(free)
             await free
-        self._under_way += 1
+        over = asyncio.Event()
+        self._under_way.add(over)
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._under_way.remove(over)
+            over.set()
             self._let_in()
+
+    async def those_under_way(self) -> None:
+        """Wait until the talks that are held now have ended, and thereby told whether all are answered."""
+        for over in tuple(self._under_way):
+            await over.wait()
 
     def ended(self, *, silences: int) -> None:
         """Take how a talk went: how many of its questions were not answered."""
@@ -74,7 +81,7 @@ class Talks:
             self.room, self._since_less = max(_FEWEST_TALKS, self.room // 2), 0
 
     def _let_in(self) -> None:
-        for _ in range(max(0, self.room - self._under_way)):
+        for _ in range(max(0, self.room - len(self._under_way))):
             while self._waiting and self._waiting[0].done():
                 self._waiting.popleft()  # its talk was given up
             if not self._waiting:

@@ -58,9 +58,12 @@ async def collect(
     room = talks or Talks()
     agent, values = await _met(address, port, logins, seconds)
     if agent is None:
-        async with room.turn():  # behind those that wait: they tell whether all were asked too much at once
-            if room.is_strained:
+        await room.those_under_way()
+        if room.is_strained:  # what the others were asked may have drowned this one out
+            async with room.turn():
                 agent, values = await _met(address, port, logins, _STRAINED * seconds)
+    elif agent.was_late:
+        room.is_strained = True
     if agent is None:
         return None
     raw: Raw = {"values": values}
@@ -104,6 +107,7 @@ async def _greeted(
                 for agent, greeting in zip(patient, greetings, strict=True):
                     if found := await greeting:
                         greetings[-1].cancel()  # version 1 refuses whole questions, and takes many for one
+                        agent.was_late = agent is patient[0]  # or it never spoke but version 1
                         return agent, found
     except SILENT:
         pass

@@ -70,6 +70,7 @@ class Agent:
         """Open the socket; `is_old` speaks version 1. Raise one of SILENT."""
         self._is_old = is_old
         self.silences = 0  # in all
+        self.was_late = False  # it answered only when asked again
         self._requests = 0
         self._silences = 0  # in a row
         self._is_fresh = not login.user
