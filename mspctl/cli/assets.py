@@ -10,7 +10,7 @@ from mspctl import assets as merging
 from mspctl import topology as mapping
 from mspctl.changes import changes, scans, until
 from mspctl.cli.discover import fingerprints, found_tables, update
-from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.options import client_argument, fingerprints_option, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.errors import BadInput
 from mspctl.events import plain
@@ -97,14 +97,7 @@ def show(client: Client, asset: str, as_json: bool) -> None:
 @client_argument
 @click.argument("asset")
 @click.argument("field", required=False)
-@click.option(
-    "--fingerprints",
-    "folders",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="Count this checkout of Rapid7 Recog too, to see what it would say.",
-)
+@fingerprints_option
 def explain(client: Client, asset: str, field: str | None, folders: tuple[Path, ...], as_json: bool) -> None:
     """Show how each value of a profile was reached, and what else was thought of.
 

@@ -9,7 +9,7 @@ import click
 
 from mspctl import hostkeys, recog
 from mspctl.assets import merge
-from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.options import client_argument, fingerprints_option, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.discovery import MODBUS_PORT, PROFILES, ScanRequest, SnmpLogin, plan, scan
 from mspctl.errors import BadInput, Interrupted
@@ -41,14 +41,7 @@ from mspctl.workspace import Client
     type=click.Choice(tuple(PROFILES)),
     help="How much is asked; standard unless said. Only full connects to controllers of machines.",
 )
-@click.option(
-    "--fingerprints",
-    "folders",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="Count this checkout of Rapid7 Recog beside our own, this time; mspctl.yml keeps one for good.",
-)
+@fingerprints_option
 @click.option("--resume", is_flag=True, help="Finish the last scan, which was killed or interrupted.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be sent, and about how long it takes; send nothing."

@@ -17,6 +17,14 @@ from mspctl.workspace import SETTINGS, Workspace
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
+fingerprints_option = click.option(
+    "--fingerprints",
+    "folders",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Count this checkout of Rapid7 Recog beside our own, this time; mspctl.yml keeps one for good.",
+)
 
 
 def workspace_option(command: F) -> F:
