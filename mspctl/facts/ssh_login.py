@@ -12,12 +12,13 @@ from mspctl.facts.text import FACT_CHARACTERS, Facts, Raw, given, host_name, lin
 _VIRTUAL_CARDS = re.compile(
     r"lo\d*$|docker|veth|br-|virbr|vnet|tun|tap|wg|cali|flannel|cni|zt|tailscale|dummy|ifb|bond"
 )
+_NOWHERE = frozenset({"local", "localdomain", "lan", "home", "internal"})  # no domain of anybody's
 _FAMILIES = {"Darwin": "macos", "FreeBSD": "freebsd", "OpenBSD": "openbsd", "NetBSD": "netbsd"}
 
 
 def parse(raw: Raw) -> Facts:
-    """Return host.os, .os_version, .name, .full_name, .vendor, .model, .chassis, .machine, .container and
-    .is_virtual, .cards, and ssh.key with ssh.fingerprint: the login was to who holds that key.
+    """Return host.os, .os_version, .name, .full_name, .domain, .vendor, .model, .chassis, .machine,
+    .container, .is_virtual, .cards, and ssh.key with ssh.fingerprint: the login was to who holds that key.
 
     Of a container nothing of the hardware is told: it is its host's.
     """
@@ -26,12 +27,15 @@ def parse(raw: Raw) -> Facts:
     container, machine = virtual(raw)
     family = _FAMILIES.get(kernel.get("system", ""), "")
     key = ssh.public_key(raw.get("host_key"))
+    full = full if "." in (full := host_name(names.get("full", ""))) else ""
+    local = full.partition(".")[2]
     own = given(
         {
             "host.os": family or line(release.get("ID", "").lower() or kernel.get("system", "").lower(), 40),
             "host.os_version": line(kernel.get("macos", "") or release.get("VERSION_ID", ""), 40),
             "host.name": host_name(names.get("host", "").split(".")[0]),
-            "host.full_name": full if "." in (full := host_name(names.get("full", ""))) else "",
+            "host.full_name": full,
+            "host.domain": host_name(directory(raw)[0]) or ("" if local in _NOWHERE else local),
             "host.machine": machine,
             "host.container": container,
             "host.is_virtual": "yes" if machine and not container else "",
@@ -61,6 +65,22 @@ def virtual(raw: Raw) -> tuple[str, str]:
         if name in found and value not in ("", "none", "wsl") and not found[name]:
             found[name] = line(value, 40)
     return found["container"], found["machine"]
+
+
+def directory(raw: Raw) -> tuple[str, str]:
+    """Return the directory a machine is joined to and by what, "" where it is in none."""
+    found: dict[str, str] = {}
+    for each in lines(section(raw, "domain"), 200):
+        name, separator, value = each.partition(":")
+        if separator and value.strip():
+            found.setdefault(name.strip(), line(value.strip(), 100))
+    if name := found.get("domain-name", ""):
+        return name.lower(), found.get("client-software", "") or "ad"
+    if found.get("samba-server role", "").lower() == "active directory domain controller":
+        return found.get("samba-realm", "").lower(), "domain controller"
+    if found.get("samba-security", "").lower() in ("ads", "domain"):
+        return found.get("samba-realm", found.get("samba-workgroup", "")).lower(), "winbind"
+    return "", ""
 
 
 def cards(raw: Raw) -> tuple[str, ...]:

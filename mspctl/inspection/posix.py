@@ -91,7 +91,7 @@ def system_of(raw: Raw) -> System:
     """Return a machine's operating system, its names and its directory."""
     kernel, release = fields(section(raw, "kernel")), fields(section(raw, "release"))
     said, clock, boot = ssh_login.parse(raw), fields(section(raw, "clock")), fields(section(raw, "boot"))
-    domain, joined_by = domain_of(raw)
+    domain, joined_by = ssh_login.directory(raw)
     macos = f"macOS {kernel['macos']}" if kernel.get("macos") else ""
     first = boot.get("first" if ssh_login.virtual(raw)[0] else "kernel", "") or boot.get("first", "")
     return System(
@@ -105,22 +105,6 @@ def system_of(raw: Raw) -> System:
         timezone=line(clock.get("Timezone"), 60),
         booted=day(first),
     )
-
-
-def domain_of(raw: Raw) -> tuple[str, str]:
-    """Return the directory a machine is joined to and by what, "" where it is in none."""
-    found: dict[str, str] = {}
-    for each in lines(section(raw, "domain"), 200):
-        name, separator, value = each.partition(":")
-        if separator and value.strip():
-            found.setdefault(name.strip(), line(value.strip(), 100))
-    if name := found.get("domain-name", ""):
-        return name.lower(), found.get("client-software", "") or "ad"
-    if found.get("samba-server role", "").lower() == "active directory domain controller":
-        return found.get("samba-realm", "").lower(), "domain controller"
-    if found.get("samba-security", "").lower() in ("ads", "domain"):
-        return found.get("samba-realm", found.get("samba-workgroup", "")).lower(), "winbind"
-    return "", ""
 
 
 def disks_of(raw: Raw) -> tuple[Disk, ...]:

@@ -189,6 +189,18 @@ def test_second_onboarding_changes_nothing_and_says_so(engineer: Engineer) -> No
     assert {outcome["status"] for outcome in outcomes} == {"ok"}
 
 
+def test_a_look_from_inside_sees_what_was_rolled_out(engineer: Engineer) -> None:
+    engineer.must("inspect", CLIENT)
+    lines = (engineer.root / "inventories" / CLIENT / "inspections.jsonl").read_text().splitlines()
+    found = {each["name"]: each for each in map(json.loads, lines)}
+    for name in AGENT_HOSTS:
+        agents = {each["product"] for each in found[name].get("agents", ())}
+        assert "Zabbix agent" in agents
+        assert ("ClamAV" in agents) == (name in ANTIVIRUS_HOSTS)
+        scanners = [(each["product"], each["is_running"]) for each in found[name].get("antivirus", ())]
+        assert scanners == ([("ClamAV", True)] if name in ANTIVIRUS_HOSTS else [])
+
+
 def test_second_command_says_who_holds_the_client(engineer: Engineer) -> None:
     first = subprocess.Popen(
         [str(engineer.program), "discover", CLIENT],

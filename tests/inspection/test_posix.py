@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mspctl.facts import facts
+from mspctl.facts import facts, ssh_login
 from mspctl.inspection import accounts, agents, inspections, packages, posix, script
 from mspctl.inspection.summary import summary
 from mspctl.records import (
@@ -286,7 +286,7 @@ def test_shares_of_nfs_and_samba() -> None:
     ],
 )  # fmt: skip
 def test_the_directory_a_machine_is_in(domain: str, expected: tuple[str, str]) -> None:
-    assert posix.domain_of(raw(domain=domain)) == expected
+    assert ssh_login.directory(raw(domain=domain)) == expected
 
 
 def test_the_shipped_agents_are_known_by_real_names() -> None:
