@@ -43,9 +43,10 @@ def decode(data: bytes) -> str:
 
 
 async def _banner(address: str, port: int, seconds: float) -> str:
+    # A busy machine takes the connection long before it speaks, and without its banner it is not managed.
     try:
-        async with asyncio.timeout(seconds * 2), connection(address, port) as (reader, _):
-            return decode(await read_until(reader, lambda data: b"\n" in data, BANNER_BYTES, seconds))
+        async with asyncio.timeout(seconds * 4), connection(address, port) as (reader, _):
+            return decode(await read_until(reader, lambda data: b"\n" in data, BANNER_BYTES, seconds * 3))
     except FAILURES:
         return ""
 
