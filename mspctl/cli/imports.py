@@ -11,7 +11,7 @@ from mspctl.assets import merge
 from mspctl.cli.discover import fingerprints, news, unseen_table, update
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import Report, answer, note, progress, table
-from mspctl.discovery.imports import FORMATS, Asked, Intake, Row, chunks_of, recognise, take
+from mspctl.discovery.imports import FORMATS, Asked, Intake, Row, chunks_of, inside, recognise, take
 from mspctl.discovery.imports.ad_computers import computer
 from mspctl.discovery.imports.addresses import Addresses
 from mspctl.discovery.imports.ldap import Asking, computers
@@ -20,7 +20,6 @@ from mspctl.facts.csv import FIELDS
 from mspctl.facts.directory import domain_of
 from mspctl.handwritten import nearest
 from mspctl.records import Asset, AssetRecord, ClientFile, DirectoryAccess, Record, Unseen
-from mspctl.sightings import Places
 from mspctl.workspace import Client
 
 
@@ -91,9 +90,8 @@ def file_(
     chosen = form or recognise(head[0])
     if not chosen:
         raise BadInput(f"{file}: line 1: no format we know; say which with --format ({', '.join(FORMATS)})")
-    places = Places(client.file())
     asked = Asked(datetime.now(UTC), dict(_column(text) for text in columns))
-    intake = take(FORMATS[chosen](chain(head, chunks), asked), lambda address: places.of(address) is not None)
+    intake = take(FORMATS[chosen](chain(head, chunks), asked), inside(client.file()))
     _tell(str(file), intake)
     said = source or _domain(intake) or file.name
     result = bring_in(client, intake, said, chosen, asked.now, dry_run=dry_run)
@@ -147,8 +145,7 @@ def _asked(client: Client, file: ClientFile, access: DirectoryAccess, dry_run: b
         rows = asyncio.run(_rows(access, password, ca_file, names, report))
     if names.is_silent:
         note(f"{access.server}: the name servers do not answer: addresses are missing")
-    places = Places(file)
-    intake = take(rows, lambda address: places.of(address) is not None)
+    intake = take(rows, inside(file))
     _tell(access.server, intake)
     source = _domain(intake) or access.server
     return bring_in(client, intake, source, "directory", datetime.now(UTC), dry_run=dry_run)

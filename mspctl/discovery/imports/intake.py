@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from mspctl.discovery.imports.lines import HEAD_BYTES
 from mspctl.discovery.imports.row import Row, Skipped
 from mspctl.errors import BadInput
-from mspctl.records import ImportStarted, Listing, Observation, ScanEnded, ScanRecord
+from mspctl.records import ClientFile, ImportStarted, Listing, Observation, ScanEnded, ScanRecord
+from mspctl.sightings import Places
 
 MOST_BYTES = 1024**3
 _MOST_ROWS = 200_000
@@ -76,6 +78,24 @@ def take(rows: Iterable[Row | Skipped], is_inside: Callable[[str], bool]) -> Int
         intake.ended += row.raw.get("state") == "ended"
         (intake.listings if row.at is None else intake.observations).append(kept)
     return intake
+
+
+def inside(client: ClientFile) -> Callable[[str], bool]:
+    """Return what tells whether an address is one of the client's that may be looked at.
+
+    Numbers are compared first: a file of millions of foreign addresses leaves nothing behind.
+    """
+    places = Places(client)
+    networks = [ip_network(network.cidr) for site in client.sites for network in site.networks]
+    spans = [(each.version, int(each[0]), int(each[-1])) for each in networks]
+
+    def is_inside(text: str) -> bool:
+        address = ip_address(text)
+        version, number = address.version, int(address)
+        is_near = any(kind == version and first <= number <= last for kind, first, last in spans)
+        return is_near and places.of(text) is not None
+
+    return is_inside
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:

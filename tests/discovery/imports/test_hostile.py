@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mspctl.discovery.imports import FORMATS, Asked, Row, Skipped, chunks_of, recognise, take
+from mspctl.discovery.imports import FORMATS, Asked, Row, Skipped, chunks_of, inside, recognise, take
 from mspctl.errors import BadInput
 from mspctl.facts import facts
 from mspctl.records import Listing
 from mspctl.workspace import encode
+from tests.discovery.evidence import client
 from tests.discovery.imports import NOW, read, samples
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE nmaprun [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;">
@@ -119,6 +120,21 @@ def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "absent", "no such file"), (tmp_path, "not a file"), (large, "split it")):
         with pytest.raises(BadInput, match=words):
             list(chunks_of(path))
+
+
+def test_inside_is_what_the_client_lists_and_does_not_exclude() -> None:
+    networks = [{"name": "office", "cidr": "192.0.2.0/24", "exclude": ["192.0.2.64/26"]}]
+    networks += [{"name": "six", "cidr": "2001:db8::/64"}]
+    is_inside = inside(client(sites=[{"name": "main", "networks": networks}]))
+    for address, expected in {
+        "192.0.2.1": True,
+        "192.0.2.70": False,
+        "192.0.3.1": False,
+        "2001:db8::1": True,
+        "2001:db8:0:1::1": False,
+        "::c000:201": False,  # the same number as 192.0.2.1
+    }.items():
+        assert is_inside(address) is expected, address
 
 
 def test_what_lies_outside_is_counted_but_a_directory_knows_its_own_machines() -> None:
