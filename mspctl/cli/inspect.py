@@ -1,23 +1,25 @@
 """`mspctl inspect`: what machines have, seen from inside."""
 
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from mspctl import logins as planning
 from mspctl import rollout as engine
 from mspctl import sessions, winrm
 from mspctl.cli.discover import update
-from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.errors import BadInput, ExitCode, Interrupted
 from mspctl.events import mask, told
 from mspctl.facts.document import MOST_CHARACTERS
 from mspctl.inspection import script
+from mspctl.inventory import build, files
 from mspctl.logins import LeftOut, Login
 from mspctl.records import Asset, Json, LoginFailed, Observation, Record, WindowsConnection
 from mspctl.sessions import Door, Errand, Lost, Said
@@ -64,9 +66,11 @@ def inspect(
         mspctl inspect acme -l 'server:!db'
         mspctl assets show acme web            # what was seen
     """
-    with client.lock(f"mspctl inspect {client.name}"):
-        planned = _planned(client, limit)
-        outcomes = [_would(each) for each in planned] if dry_run else look(client, planned, timeout, at_once)
+    if dry_run:
+        outcomes = [_would(each) for each in _planned(client, limit)]
+    else:
+        with client.lock(f"mspctl inspect {client.name}"):
+            outcomes = look(client, _planned(client, limit), timeout, at_once)
     rows = [(each.name, each.result, each.detail) for each in outcomes]
     answer(outcomes, table(("asset", "result", "detail"), rows), as_json)
     sys.exit(ExitCode.HOSTS_FAILED if any(each.result == "lost" for each in outcomes) else ExitCode.OK)
@@ -214,12 +218,22 @@ def _planned(client: Client, limit: str | None) -> tuple[Login | LeftOut, ...]:
     assets = [each for each in client.assets() if isinstance(each, Asset)]
     if not assets:
         raise BadInput(f"{client.name}: no assets yet; `mspctl discover {client.name}` finds them")
-    only = None
-    if limit is not None:
-        write_inventory(client)
-        only = engine.limited(client.path / "hosts.json", limit)
+    only = _limited(client, assets, limit) if limit is not None else None
     pins = planning.pins(client.known_hosts(), client.scans())
     return planning.logins(client.file(), assets, client.overrides(), pins, date.today(), only)
+
+
+def _limited(client: Client, assets: Sequence[Asset], pattern: str) -> frozenset[str]:
+    """Return the names that Ansible's reading of `-l pattern` selects. Raise BadInput where it selects none.
+
+    The services play no part: what is wrong with their choice does not keep anybody from looking.
+    """
+    file = structs.replace(client.file(), services={}, exclusions=())
+    built = build(client.name, file, client.workspace.settings(), assets, client.overrides(), date.today())
+    with tempfile.TemporaryDirectory() as folder:
+        hosts = Path(folder) / "hosts.json"
+        hosts.write_text(files(built)["hosts.json"], encoding="utf-8")
+        return engine.limited(hosts, pattern)
 
 
 def _opened(client: Client, chosen: Sequence[Login]) -> dict[str, str]:

@@ -3,10 +3,12 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mspctl.records import Inspection
 from mspctl.workspace import Workspace
@@ -40,13 +42,15 @@ def inspected(engineer: Engineer) -> dict[str, Inspection]:
 
 def hosts(lab: Lab) -> list[dict[str, Any]]:
     """Return the client's hosts that let the technician in."""
-    mine = [
-        network["cidr"].rpartition(".")[0] for network in lab["networks"] if network["name"] != "provider"
-    ]
+    return [host for host in listed(lab) if 22 in host["truth"]["tcp_ports"]]
+
+
+def listed(lab: Lab) -> list[dict[str, Any]]:
+    """Return the hosts in the networks the client's file lists."""
+    sites = yaml.safe_load(workspace.EXAMPLE.read_text())["sites"]
+    networks = [ip_network(network["cidr"]) for site in sites for network in site["networks"]]
     return [
-        host
-        for host in lab["hosts"]
-        if 22 in host["truth"]["tcp_ports"] and host["address"].rpartition(".")[0] in mine
+        host for host in lab["hosts"] if any(ip_address(host["address"]) in network for network in networks)
     ]
 
 
@@ -108,7 +112,7 @@ def test_updates_are_those_apt_offers(inside: dict[str, Inspection]) -> None:
 def test_profiles_are_surer_and_nothing_was_merged(engineer: Engineer, lab: Lab) -> None:
     found = json.loads(engineer.must("assets", "list", CLIENT, "--json").stdout)
     assets = {each["name"]: each for each in found if each["record"] == "asset"}
-    assert assets.keys() == {host["name"] for host in lab["hosts"] if host["name"] != "noc"}
+    assert assets.keys() == {host["name"] for host in listed(lab)}
     for host in hosts(lab):
         profile = assets[host["name"]]["profile"]
         assert profile["os"]["rule"] == "inside-os" and profile["os"]["confidence"] >= 0.98
