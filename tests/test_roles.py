@@ -21,11 +21,11 @@ TASK_FILES = sorted(
     [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
 )
 # Variables of the connection and of the run; every other ansible_x would be an injected fact.
-ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode"}
+ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user"}
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
     "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
-    "roles",
+    "roles", "ignore_unreachable",
 }  # fmt: skip
 
 

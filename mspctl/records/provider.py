@@ -90,6 +90,15 @@ class Preparation(Record, frozen=True, kw_only=True):
     unless: Command
 
 
+class Trial(Record, frozen=True, kw_only=True):
+    """A change that could lock the manager out: the host undoes it unless a new connection confirms it."""
+
+    title: str
+    command: Command
+    unless: Command
+    confirm: Command
+
+
 class Unit(Record, frozen=True, kw_only=True):
     """A service, timer or socket."""
 
@@ -108,9 +117,18 @@ class Check(Record, frozen=True, kw_only=True):
     optional: bool = False
 
 
+class Removal(Record, frozen=True, kw_only=True):
+    """The product's own way to undo what it did; run only while `removes` is there."""
+
+    title: str
+    command: Command
+    removes: str
+
+
 class Uninstall(Record, frozen=True, kw_only=True):
     """What has to go."""
 
+    commands: tuple[Removal, ...] = ()
     services: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
@@ -129,6 +147,8 @@ class Platform(Record, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     probes: tuple[Probe, ...] = ()
     prepare: tuple[Preparation, ...] = ()
+    trial: Trial | None = None
+    presence: tuple[str, ...] = ()  # paths without which it is not installed, whatever packages are there
 
 
 class Provider(Record, frozen=True, kw_only=True):
@@ -143,3 +163,4 @@ class Provider(Record, frozen=True, kw_only=True):
     console: ConsoleQuery | None
     detect: Detect
     platforms: Annotated[dict[str, Platform], Meta(min_length=1)]
+    through: Literal["ssh"] | None = None  # how mspctl runs a command as a technician would
