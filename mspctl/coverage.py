@@ -187,7 +187,11 @@ def _gap(coverage: Coverage) -> Gap | None:
             return say(GapKind.ELSEWHERE, "the server has fresh data under its name, and it has no agent")
         return say(GapKind.NOT_INSTALLED, coverage.reason)
     broken = [proof for proof in coverage.proofs if not proof.ok and not proof.optional]
-    if broken and all(proof.source == "console" for proof in broken):
+    if (
+        broken
+        and any(proof.source == "console" for proof in broken)
+        and all(proof.source != "host" for proof in broken)
+    ):
         return say(GapKind.SILENT, "; ".join(proof.detail or proof.title for proof in broken))
     return say(GapKind.FAILING, coverage.reason)
 

@@ -37,6 +37,7 @@ class Door:
     private_key: str | None = None  # the key itself
     key_file: str | None = None  # or where it lies; neither: the SSH agent and the user's own keys
     password: str | None = None
+    written_in: str = "client.yml"  # where an engineer looks when the login is refused
 
     def __repr__(self) -> str:
         return f"Door({self.host} at {self.address}:{self.port})"
@@ -80,30 +81,49 @@ def run(
     seconds: float,
     most_bytes: int = MOST_BYTES,
     at_once: int = AT_ONCE,
+    bastion: Door | None = None,
 ) -> None:
     """Run every errand and `tell` how each came out, once, as it ends; `seconds` are what one host may take.
 
+    With `bastion` there is one connection to it, and all hosts are reached through that as `ssh -J` does it.
     Raise Interrupted on Ctrl-C; what was told until then stands.
     """
     try:
-        asyncio.run(_run(errands, tell, seconds, most_bytes, at_once))
+        asyncio.run(_run(errands, tell, seconds, most_bytes, at_once, bastion))
     except KeyboardInterrupt:
         raise Interrupted("stopped; what was seen until then is kept") from None
 
 
-async def _run(errands: Sequence[Errand], tell: Tell, seconds: float, most_bytes: int, at_once: int) -> None:
+async def _run(
+    errands: Sequence[Errand],
+    tell: Tell,
+    seconds: float,
+    most_bytes: int,
+    at_once: int,
+    bastion: Door | None,
+) -> None:
     turns = asyncio.Semaphore(at_once)
+    tunnel = await _connected(bastion, CONNECT_SECONDS) if bastion else None
+    if isinstance(tunnel, Lost):
+        for errand in errands:
+            tell(errand, Lost(f"the bastion: {tunnel.reason}"))
+        return
 
     async def one(errand: Errand) -> None:
         async with turns:
-            tell(errand, await _visited(errand, seconds, most_bytes))
+            tell(errand, await _visited(errand, seconds, most_bytes, tunnel))
 
-    await asyncio.gather(*(one(errand) for errand in errands))
+    try:
+        await asyncio.gather(*(one(errand) for errand in errands))
+    finally:
+        if tunnel:
+            tunnel.abort()
 
 
-async def _visited(errand: Errand, seconds: float, most_bytes: int) -> Said | Lost:
-    """Return what a host said within its time, or why not."""
-    door = errand.door
+async def _connected(
+    door: Door, seconds: float, tunnel: asyncssh.SSHClientConnection | None = None
+) -> asyncssh.SSHClientConnection | Lost:
+    """Return a connection to a host, logged in, or why there is none."""
     if not door.host_key:
         return Lost("no SSH host key is known to check it by")
     try:
@@ -112,13 +132,22 @@ async def _visited(errand: Errand, seconds: float, most_bytes: int) -> Said | Lo
         return Lost(f"the private key cannot be used: {_key_trouble(error)}")
     try:
         async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
-            connection = await asyncssh.connect(door.address, door.port, **options)
+            return await asyncssh.connect(door.address, door.port, tunnel=tunnel or (), **options)
     except TimeoutError:
         return Lost(
             f"no SSH session at {door.address} port {door.port} within {min(CONNECT_SECONDS, seconds):g} s"
         )
     except (OSError, asyncssh.Error, ValueError) as error:
         return Lost(_refusal(door, error))
+
+
+async def _visited(
+    errand: Errand, seconds: float, most_bytes: int, tunnel: asyncssh.SSHClientConnection | None
+) -> Said | Lost:
+    """Return what a host said within its time, or why not."""
+    connection = await _connected(errand.door, seconds, tunnel)
+    if isinstance(connection, Lost):
+        return connection
     try:
         async with asyncio.timeout(seconds):
             return await _talk(connection, errand, most_bytes)
@@ -208,7 +237,9 @@ def _refusal(door: Door, error: Exception) -> str:
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return CHANGED_KEY
     if isinstance(error, asyncssh.PermissionDenied):
-        return f"refused the login of {door.user}: check user and key in client.yml"
+        return f"refused the login of {door.user}: check user and key in {door.written_in}"
+    if isinstance(error, asyncssh.ChannelOpenError):
+        return f"the bastion does not let us through to {door.address} port {door.port}: {_words(error)}"
     if isinstance(error, asyncssh.KeyExchangeFailed):
         return f"{CHANGED_KEY} (no common algorithm: {_words(error)})"
     if isinstance(error, asyncssh.ConnectionLost | asyncssh.DisconnectError):

@@ -5,6 +5,7 @@ Silence is never success: a host that did not report and a server that did not a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import structs
 
@@ -18,11 +19,15 @@ from mspctl.records import (
     Json,
     Proof,
     RunRecord,
+    SessionAnswer,
     TaskResult,
 )
 
 Answers = Mapping[str, Mapping[str, ConsoleAnswer] | str]
 """By service: what the console said of each host, or why it said nothing; absent: there is none to ask."""
+Sessions = Mapping[str, Mapping[str, SessionAnswer] | str]
+"""By service: what each host answered through it, or why none was asked; absent: nothing goes through it."""
+_MACHINE_ID = "machine-id"  # the check by which a host tells which machine it is
 
 
 def judge(
@@ -31,6 +36,7 @@ def judge(
     answers: Answers,
     before: Iterable[Coverage],
     run_id: str,
+    sessions: Sessions = MappingProxyType({}),
 ) -> tuple[Coverage, ...]:
     """Return the coverage of every host under every chosen service, by host and service.
 
@@ -50,7 +56,7 @@ def judge(
     known = {(found.asset, found.service): found for found in before}
     return tuple(
         _since(
-            _coverage(inventory, host, service, reports.get((host.name, service)), lost, answers),
+            _coverage(inventory, host, service, reports.get((host.name, service)), lost, answers, sessions),
             known.get((host.name, service)),
             run_id,
         )
@@ -68,7 +74,7 @@ def awaited(coverage: Iterable[Coverage]) -> bool:
     """Return whether waiting may help: an agent that runs, and a console that has not heard of it yet."""
     return any(
         found.state is CoverageState.FAILING
-        and all(proof.ok or proof.optional or proof.source == "console" for proof in found.proofs)
+        and all(proof.ok or proof.optional or proof.source != "host" for proof in found.proofs)
         for found in coverage
     )
 
@@ -80,6 +86,7 @@ def _coverage(
     report: Mapping[str, Json] | None,
     lost: Mapping[str, str],
     answers: Answers,
+    sessions: Sessions,
 ) -> Coverage:
     def say(state: CoverageState, reason: str = "", proofs: tuple[Proof, ...] = ()) -> Coverage:
         provider = inventory.services[service].provider
@@ -101,9 +108,15 @@ def _coverage(
     if not report.get("installed"):
         heard = _console_proofs(answer, host.name)
         return say(CoverageState.MISSING, "not installed", heard if any(p.ok for p in heard) else ())
-    proofs = (*_host_proofs(report), *_console_proofs(answer, host.name))
-    if isinstance(answer, str):
-        return say(CoverageState.UNKNOWN, answer, proofs)
+    session = sessions.get(service)
+    proofs = (
+        *_host_proofs(report),
+        *_console_proofs(answer, host.name),
+        *_session_proofs(session, host.name, report),
+    )
+    for silent in (answer, session):
+        if isinstance(silent, str):
+            return say(CoverageState.UNKNOWN, silent, proofs)
     if answer is not None and host.name not in answer:
         return say(CoverageState.UNKNOWN, "the server said nothing of it", proofs)
     if not proofs:
@@ -140,6 +153,35 @@ def _console_proofs(answer: Mapping[str, ConsoleAnswer] | str | None, host: str)
     return tuple(
         Proof(check=check, title=title, source="console", ok=ok, detail="" if ok else said.detail)
         for check, title, ok in asked
+    )
+
+
+def _session_proofs(
+    answer: Mapping[str, SessionAnswer] | str | None, host: str, report: Mapping[str, Json]
+) -> tuple[Proof, ...]:
+    """Return whether the machine at the other end is the one that was asked on the host itself."""
+    if answer is None or isinstance(answer, str):
+        return ()
+    said = answer.get(host, SessionAnswer(host=host, detail="nothing was run on it"))
+    checks = report.get("checks")
+    told = next(
+        (
+            str(check.get("detail"))
+            for check in (checks if isinstance(checks, list) else ())
+            if isinstance(check, dict) and check.get("id") == _MACHINE_ID and check.get("ok")
+        ),
+        "",
+    )
+    is_it = bool(said.machine_id) and said.machine_id == told
+    detail = said.detail or f"the machine that answers calls itself {said.machine_id}, the host {told or '?'}"
+    return (
+        Proof(
+            check="answers",
+            title="A command run through it answers",
+            source="session",
+            ok=is_it,
+            detail="" if is_it else detail,
+        ),
     )
 
 

@@ -78,11 +78,15 @@ class _Login(asyncssh.SSHServer):
         self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
+        self._user = username
         if username == "banner":
             self._connection.send_auth_banner("\x1b]0;owned\x07" + "Authorised use only!\r\n" * 400)
         if username == "dies":
             self._connection.abort()
         return True
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        return self._user == "bastion"  # who may go on from here
 
     def public_key_auth_supported(self) -> bool:
         return True

@@ -1,8 +1,17 @@
 import pytest
 
 from mspctl.inventory import Host, Inventory
-from mspctl.records import ConsoleAnswer, Coverage, CoverageState, HostStatus, Json, RunRecord, TaskResult
-from mspctl.verify import Answers, awaited, is_complete, judge
+from mspctl.records import (
+    ConsoleAnswer,
+    Coverage,
+    CoverageState,
+    HostStatus,
+    Json,
+    RunRecord,
+    SessionAnswer,
+    TaskResult,
+)
+from mspctl.verify import Answers, Sessions, awaited, is_complete, judge
 from tests.samples import coverage, outcome, zabbix
 
 C = CoverageState
@@ -203,3 +212,50 @@ def test_complete_is_covered_or_left_out_for_a_reason() -> None:
     assert is_complete([])
     for state in (C.MISSING, C.FAILING, C.UNKNOWN):
         assert not is_complete([coverage("a"), coverage("b", state)])
+
+
+MACHINE, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
+
+
+def through(answer: SessionAnswer | str | None) -> Coverage:
+    """Return how a host stands that says it is MACHINE, and of which a session through it said `answer`."""
+    checks: list[Json] = [{"id": "machine-id", "title": "It tells", "ok": True, "detail": MACHINE}]
+    said: dict[str, Json] = {"capability": "monitoring", "installed": True, "checks": checks}
+    run = TaskResult(wave=1, host="web", play="p", task="Report", status=HostStatus.OK, report=said)
+    sessions: Sessions = {
+        "monitoring": answer if isinstance(answer, str) else {"web": answer} if answer else {}
+    }
+    (found,) = judge(inventory("monitoring"), (run,), {}, (), "r1", sessions)
+    return found
+
+
+def test_a_command_that_answers_from_the_right_machine_proves_the_way_in() -> None:
+    found = through(SessionAnswer(host="web", machine_id=MACHINE))
+    assert found.state is C.COVERED
+    assert [(proof.check, proof.source, proof.ok) for proof in found.proofs] == [
+        ("machine-id", "host", True),
+        ("answers", "session", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (
+            SessionAnswer(host="web", machine_id=OTHER),
+            f"the machine that answers calls itself {OTHER}, the host {MACHINE}",
+        ),
+        (SessionAnswer(host="web", detail="refused the login of anna"), "refused the login of anna"),
+        (None, "nothing was run on it"),
+    ],
+)
+def test_no_answer_or_another_machine_s_proves_nothing(answer: SessionAnswer | None, detail: str) -> None:
+    found = through(answer)
+    assert (found.state, found.reason) == (C.FAILING, "A command run through it answers")
+    assert found.proofs[-1].detail == detail
+    assert awaited([found])
+
+
+def test_a_session_that_nobody_could_open_is_unknown() -> None:
+    found = through("mspctl.yml: technician: missing")
+    assert (found.state, found.reason) == (C.UNKNOWN, "mspctl.yml: technician: missing")

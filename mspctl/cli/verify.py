@@ -3,11 +3,12 @@
 import sys
 import time
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import click
 
-from mspctl import catalog, consoles, waves
+from mspctl import catalog, consoles, logins, technicians, waves
 from mspctl import coverage as counting
 from mspctl import verify as stage
 from mspctl.cli.coverage import counted, coverage_text
@@ -18,7 +19,16 @@ from mspctl.cli.report import write_page
 from mspctl.cli.rollout import run_order, targets
 from mspctl.errors import ExitCode, MspctlError
 from mspctl.inventory import Inventory
-from mspctl.records import Console, ConsoleAnswer, Coverage, CoverageState, RunRecord, Unmatched
+from mspctl.records import (
+    Asset,
+    Console,
+    ConsoleAnswer,
+    Coverage,
+    CoverageState,
+    RunRecord,
+    SessionAnswer,
+    Unmatched,
+)
 from mspctl.records.provider import ConsoleQuery
 from mspctl.rollout import Order
 from mspctl.workspace import Client
@@ -98,7 +108,31 @@ def _judge(
         for service, choice in built.services.items()
         if built.members(service) and (query := catalog.provider(service, choice.provider, own).console)
     }
-    return stage.judge(built, records, answers, client.coverage(), run_id)
+    return stage.judge(built, records, answers, client.coverage(), run_id, _sessions(client, built))
+
+
+def _sessions(client: Client, built: Inventory) -> dict[str, dict[str, SessionAnswer] | str]:
+    """Return what a command answers that is run through each service that lets mspctl in itself."""
+    found: dict[str, dict[str, SessionAnswer] | str] = {}
+    for service, choice in built.services.items():
+        hosts = built.members(service)
+        if hosts and catalog.provider(service, choice.provider, client.workspace.own_providers).through:
+            try:
+                found[service] = _through_ssh(client, hosts)
+            except MspctlError as error:
+                found[service] = str(error)
+    return found
+
+
+def _through_ssh(client: Client, hosts: tuple[str, ...]) -> dict[str, SessionAnswer]:
+    technician = client.workspace.settings().technician
+    if technician is None:
+        raise MspctlError("mspctl.yml: technician: missing; nobody can log in as technicians do")
+    key = client.workspace.vault().get(technician.key) if technician.key else None
+    assets = [each for each in client.assets() if isinstance(each, Asset)]
+    pins = logins.pins(client.known_hosts(), ())
+    planned = logins.logins(client.file(), assets, client.overrides(), pins, date.today(), frozenset(hosts))
+    return technicians.ask(technician, key, planned)
 
 
 def _ask(

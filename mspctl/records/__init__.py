@@ -43,6 +43,7 @@ from mspctl.records.evidence import (
     CoverageCount,
     CoverageState,
     Proof,
+    SessionAnswer,
     Unmatched,
 )
 from mspctl.records.inspection import (
@@ -85,7 +86,7 @@ from mspctl.records.run import (
     WaveStarted,
 )
 from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
-from mspctl.records.workspace import Console, Rollout, WorkspaceFile
+from mspctl.records.workspace import Console, Rollout, Technician, WorkspaceFile
 
 __all__ = [
     "Account",
@@ -155,6 +156,7 @@ __all__ = [
     "ScanRecord",
     "ScanStarted",
     "Service",
+    "SessionAnswer",
     "Share",
     "Site",
     "SnmpAccess",
@@ -162,6 +164,7 @@ __all__ = [
     "Software",
     "System",
     "TaskResult",
+    "Technician",
     "Topology",
     "Unmatched",
     "Unseen",

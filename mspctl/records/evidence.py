@@ -20,7 +20,7 @@ class Proof(Record, frozen=True, kw_only=True):
 
     check: str
     title: str
-    source: str  # host | console
+    source: str  # host | console | session
     ok: bool
     optional: bool = False
     detail: str = ""  # only where it failed
@@ -34,6 +34,14 @@ class ConsoleAnswer(Record, frozen=True, kw_only=True):
     fresh: bool
     detail: str  # in words: how old the newest data are, or why they are not
     address: str = ""  # where the server believes it to be
+
+
+class SessionAnswer(Record, frozen=True, kw_only=True):
+    """What one host answered to a command that was run through its remote access."""
+
+    host: str
+    machine_id: str = ""  # what it calls itself; "": it did not answer
+    detail: str = ""  # why not
 
 
 class Coverage(Record, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from mspctl.records.base import Record, SecretRef
+from mspctl.records.base import Port, Record, SecretRef
 from mspctl.records.client import Contact, OptIn
 
 
@@ -16,6 +16,24 @@ class Console(Record, frozen=True, kw_only=True):
     password: SecretRef | None = None
     token: SecretRef | None = None
     ca_file: str | None = None  # relative to the workspace; the system's authorities when absent
+
+
+class Bastion(Record, frozen=True, kw_only=True):
+    """The machine that technicians pass through."""
+
+    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$(?!\n)")]
+    host_key: Annotated[str, Meta(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$(?!\n)")]  # "ssh-ed25519 AAAA…"
+    port: Port = 22
+    user: str | None = None  # the technician's unless said
+
+
+class Technician(Record, frozen=True, kw_only=True):
+    """Whom mspctl logs in as to prove that technicians get through; one of those the client's list names."""
+
+    user: str
+    key: SecretRef | None = None  # in the provider's vault
+    key_file: str | None = None  # on the engineer's machine; absent and no `key`: the SSH agent
+    bastion: Bastion | None = None  # none: straight to the hosts
 
 
 class Rollout(Record, frozen=True, kw_only=True):
@@ -34,5 +52,6 @@ class WorkspaceFile(Record, frozen=True, kw_only=True):
     vault_password_file: str | None = None  # on the engineer's machine
     services: dict[str, OptIn] = field(default_factory=dict)  # defaults under every client's own choice
     consoles: dict[str, Console] = field(default_factory=dict)
+    technician: Technician | None = None
     rollout: Rollout = field(default_factory=Rollout)
     fingerprints: tuple[str, ...] = ()  # checkouts of Recog that count beside ours; ~ or relative to here
