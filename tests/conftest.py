@@ -1,5 +1,6 @@
 """What every test starts from: an engineer without a git identity and without a vault password."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from tests import samples
 
 settings.register_profile("mspctl", deadline=None, max_examples=60)  # shared machines are slow at times
 settings.load_profile("mspctl")
+
+# A shell that starts tests in the background makes them, and what they start, deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

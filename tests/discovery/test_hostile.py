@@ -252,8 +252,10 @@ def test_all_questions_to_many_machines_are_waited_for_once() -> None:
             await asyncio.gather(*(probe() for probe in probes))
         return time.monotonic() - began
 
-    packets = 500 * (len(BY_DATAGRAM) + 10) * 2
-    assert asyncio.run(ask()) < packets / 5_000 + SECONDS * 1.5 + 6  # their pace, one wait, a busy machine
+    one_after_the_other = 500 * len(BY_DATAGRAM) * SECONDS * 1.5
+    assert (
+        asyncio.run(ask()) < one_after_the_other / 5
+    )  # a busy machine takes ten times as long as a quiet one
 
 
 @pytest.mark.parametrize(
