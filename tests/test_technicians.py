@@ -65,6 +65,7 @@ def test_a_machine_is_reached_through_the_bastion(server: Server) -> None:
         ("stranger", None, "the bastion: refused the login of stranger: check user and key in mspctl.yml"),
         ("bastion", OTHER_KEY.strip(), "the bastion: its SSH host key is not the pinned one"),
     ],
+    ids=["no-way-on", "stranger", "other-key"],  # the key is new in every process
 )
 def test_a_bastion_that_is_no_way_through(server: Server, user: str, host_key: str | None, said: str) -> None:
     key = " ".join(host_key.split()[:2]) if host_key else None
