@@ -1,7 +1,8 @@
 """What an SSH server says before login.
 
-Raw: {"banner": "SSH-2.0-…", "host_key": "ssh-ed25519 AAAA…", "fingerprint": "SHA256:…"}; without the key
-and its fingerprint where the server did not prove that it holds one.
+Raw: {"banner": "SSH-2.0-…", "host_key": "ssh-ed25519 AAAA…", "fingerprint": "SHA256:…", "kex": […],
+"host_key_types": […], "ciphers": […], "macs": […]}; without the key and its fingerprint where the server did
+not prove that it holds one, without the algorithms where it did not say them.
 """
 
 import base64
@@ -9,16 +10,24 @@ import binascii
 import hashlib
 import struct
 
-from mspctl.facts.text import Facts, Raw, given, line
+from mspctl.facts.text import Facts, Raw, given, line, strings
 
+OFFERED = ("kex", "host_key_types", "ciphers", "macs")
+_NAMES = 32
 _KEY_CHARACTERS = 4096  # an RSA key of 16,384 bits has about 2,800
 
 
 def parse(raw: Raw) -> Facts:
-    """Return ssh.banner, and ssh.key with ssh.fingerprint for a well-formed public key."""
+    """Return ssh.banner, ssh.key with ssh.fingerprint for a well-formed public key, and what is offered.
+
+    That is ssh.kex, ssh.host_key_types, ssh.ciphers and ssh.macs: names with spaces between.
+    """
     key = public_key(raw.get("host_key"))
     return given(
         {
+            **{
+                f"ssh.{name}": line(" ".join(strings(raw.get(name), _NAMES)), _NAMES * 64) for name in OFFERED
+            },
             "ssh.banner": line(raw.get("banner"), 255),
             "ssh.key": key,
             "ssh.fingerprint": fingerprint(key) if key else "",

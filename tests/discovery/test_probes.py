@@ -116,6 +116,56 @@ def test_an_ssh_server_shows_its_banner_and_proves_its_key() -> None:
     assert raw and raw["banner"] == "SSH-2.0-Test_1"
     assert str(raw["host_key"]).split() == keys[1].export_public_key().decode().split()[:2]
     assert raw["fingerprint"] == keys[1].get_fingerprint()
+    assert "curve25519-sha256" in raw["kex"] and "ssh-ed25519" in raw["host_key_types"]
+    assert "aes256-ctr" in raw["ciphers"] and "hmac-sha2-256" in raw["macs"]
+
+
+def test_what_a_server_offers_is_read_also_torn_and_lying() -> None:
+    lists = (
+        b"kex-a,kex-b",
+        b"ssh-ed25519",
+        b"aes128-ctr",
+        b"aes128-ctr",
+        b"hmac-a",
+        b"hmac-a",
+        b"",
+        b"",
+        b"",
+        b"",
+    )
+    payload = bytes([20]) + bytes(16) + b"".join(len(each).to_bytes(4) + each for each in lists) + bytes(5)
+    packet = (len(payload) + 5).to_bytes(4) + bytes([4]) + payload + bytes(4)
+    assert ssh.decode_offer(packet) == {
+        "kex": ["kex-a", "kex-b"],
+        "host_key_types": ["ssh-ed25519"],
+        "ciphers": ["aes128-ctr"],
+        "macs": ["hmac-a"],
+    }
+    for end in range(len(packet)):
+        assert ssh.decode_offer(packet[:end]) == {}
+    huge = packet.replace(len(lists[0]).to_bytes(4) + lists[0], (1 << 30).to_bytes(4) + lists[0])
+    assert len(str(ssh.decode_offer(huge))) < 4_096
+
+
+@pytest.mark.parametrize(
+    ("oldest", "versions"), [("TLSv1_1", ["TLSv1.1", "TLSv1.3"]), ("TLSv1_2", ["TLSv1.3"])]
+)
+def test_how_old_a_tls_is_spoken_and_who_signed(tmp_path: Path, oldest: str, versions: list[str]) -> None:
+    context = certificate(tmp_path)
+    context.minimum_version = getattr(ssl.TLSVersion, oldest)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+
+    async def ask() -> dict[str, Any] | None:
+        started = await asyncio.start_server(lambda _r, _w: None, HOST, 0, ssl=context)
+        port = started.sockets[0].getsockname()[1]
+        try:
+            return await tls.collect(HOST, port, 2, unverified_context())
+        finally:
+            started.close()
+
+    raw = asyncio.run(ask())
+    assert raw and raw["versions"] == versions
+    assert "chain" not in raw
 
 
 def test_a_banner_after_other_lines_is_found() -> None:
@@ -308,6 +358,7 @@ def test_no_packet_breaks_a_reader(data: bytes) -> None:
     ping.read(data, with_header=True)
     ping.read(data, with_header=False)
     ssh.decode(data)
+    ssh.decode_offer(data)
     http.decode(b"HTTP/1.1 200 " + data)
     tls.decode(data)
     for oid in (OBJECTS["snmp.engine"], OBJECTS["snmp.name"]):
