@@ -28,6 +28,7 @@ class Server:
     host_key: str
     commands: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
+    asleep: tuple[bytes, bytes] = (b"", b"")  # what this machine said once, and the mark it said it with
 
 
 @contextlib.contextmanager
@@ -139,6 +140,8 @@ async def _serve(process: Process, server: Server, shell: tuple[str, ...]) -> No
             mark, word = (await _heard(process, server)).split(b"\n")[:2]
             out.write(_lies(mark, word))
             process.exit(0)
+        elif user == "asleep":
+            await _as_before(process, server, shell)
         else:
             await _really(process, server, shell)
 
@@ -150,8 +153,27 @@ async def _heard(process: Process, server: Server) -> bytes:
 
 
 async def _really(process: Process, server: Server, shell: tuple[str, ...]) -> None:
-    """Run the command as sshd would: handed to the login shell."""
+    output, errors, code = await _run(process, await _heard(process, server), shell)
+    process.stdout.write(output)
+    process.stderr.write(errors)
+    await process.stdout.drain()
+    process.exit(code)
+
+
+async def _as_before(process: Process, server: Server, shell: tuple[str, ...]) -> None:
+    """Answer what this machine really said the first time, as one on which nothing happens."""
     text = await _heard(process, server)
+    mark = text.split(b"\n")[0]
+    if not server.asleep[0]:
+        server.asleep = ((await _run(process, text, shell))[0], mark)
+    output, old = server.asleep
+    process.stdout.write(output.replace(old, mark))
+    await process.stdout.drain()
+    process.exit(0)
+
+
+async def _run(process: Process, text: bytes, shell: tuple[str, ...]) -> tuple[bytes, bytes, int]:
+    """Run the command as sshd would, handed to the login shell; return what it says, and its exit code."""
     child = await asyncio.create_subprocess_exec(
         *shell,
         "-c",
@@ -163,10 +185,7 @@ async def _really(process: Process, server: Server, shell: tuple[str, ...]) -> N
         cwd=Path("/"),
     )
     output, errors = await child.communicate(text)
-    process.stdout.write(output)
-    process.stderr.write(errors)
-    await process.stdout.drain()
-    process.exit(child.returncode or 0)
+    return output, errors, child.returncode or 0
 
 
 def _lies(mark: bytes, word: bytes) -> bytes:
