@@ -118,7 +118,7 @@ def test_every_troublemaker_is_one_line_and_the_rest_is_seen(client: Client, ser
     kept = {each.name: each for each in client.inspections()}
     assert kept["real"].software and kept["real"].is_privileged == (os.geteuid() == 0)
     assert kept["hang"].by == "" and "not done" in kept["hang"].lost
-    assert messages(client.workspace.root)[0] == "acme: inspect: 3 of 9 machines seen"
+    assert messages(client.workspace.root)[0] == "acme: inspect: 4 of 10 machines seen"
     log = (client.path / "observations").glob("*.jsonl")
     assert sum(path.stat().st_size for path in log) < 4 << 20
 
