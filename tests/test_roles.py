@@ -25,7 +25,7 @@ ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user"}
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
     "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
-    "roles", "ignore_unreachable",
+    "roles", "ignore_unreachable", "block", "always", "until", "retries", "delay",
 }  # fmt: skip
 
 
@@ -43,7 +43,8 @@ filters = _plugin()
 
 def _tasks(path: Path) -> Iterator[dict[str, Any]]:
     for item in yaml.safe_load(path.read_text()):
-        yield from item.get("tasks", [item])
+        for task in item.get("tasks", [item]):
+            yield from (task, *task.get("block", ()), *task.get("always", ()))
 
 
 def _name(path: Path) -> str:

@@ -116,11 +116,15 @@ def _sessions(client: Client, built: Inventory) -> dict[str, dict[str, SessionAn
     found: dict[str, dict[str, SessionAnswer] | str] = {}
     for service, choice in built.services.items():
         hosts = built.members(service)
-        if hosts and catalog.provider(service, choice.provider, client.workspace.own_providers).through:
-            try:
+        record = catalog.provider(service, choice.provider, client.workspace.own_providers)
+        try:
+            if hosts and record.through == "ssh":
                 found[service] = _through_ssh(client, hosts)
-            except MspctlError as error:
-                found[service] = str(error)
+            elif hosts and record.through == "console" and record.console:
+                server = console_of(client, choice.provider)
+                found[service] = consoles.through(record.console, *server, client.name, hosts)
+        except MspctlError as error:
+            found[service] = str(error)
     return found
 
 

@@ -9,12 +9,14 @@ from typing import Any
 from msgspec import structs
 
 from mspctl.errors import MspctlError
-from mspctl.records import Console, ConsoleAnswer
+from mspctl.records import Console, ConsoleAnswer, SessionAnswer
 from mspctl.records.provider import ConsoleQuery
 
 Census = Callable[[Console, str, Path | None, str, Mapping[str, str]], tuple[ConsoleAnswer, ...]]
 _NAME = "{host}"
 Ask = Callable[[Console, str, Path | None, Mapping[str, str], Mapping[str, str]], tuple[ConsoleAnswer, ...]]
+
+Run = Callable[[Console, str, Path | None, Mapping[str, str]], tuple[SessionAnswer, ...]]
 
 
 def kinds() -> tuple[str, ...]:
@@ -35,10 +37,35 @@ def ask(
     `secret` is the console's password or token. Raise MspctlError when it cannot be asked: unreachable,
     certificate not trusted, login refused.
     """
-    template = query.parameters.get("host_name", _NAME)
-    names = {host: template.replace("{client}", client).replace("{host}", host) for host in hosts}
     asked: Ask = _module(query.client).ask
+    names = _names(query, client, hosts)
     return {answer.host: answer for answer in asked(console, secret, ca_file, names, query.parameters)}
+
+
+def through(
+    query: ConsoleQuery,
+    console: Console,
+    secret: str,
+    ca_file: Path | None,
+    client: str,
+    hosts: tuple[str, ...],
+) -> dict[str, SessionAnswer]:
+    """Return what each host answers to a harmless command that the server runs on it. Raise as `ask` does."""
+    run: Run = _module(query.client).run
+    return {answer.host: answer for answer in run(console, secret, ca_file, _names(query, client, hosts))}
+
+
+def enrols(query: ConsoleQuery) -> bool:
+    """Return whether the server wants to know a client before its agents come."""
+    return hasattr(_module(query.client), "enrol")
+
+
+def enrol(
+    query: ConsoleQuery, console: Console, secret: str, ca_file: Path | None, client: str
+) -> dict[str, str]:
+    """Make the client known to the server; return the settings its agents need. Raise as `ask` does."""
+    settings: dict[str, str] = _module(query.client).enrol(console, secret, ca_file, client)
+    return settings
 
 
 def census(
@@ -70,6 +97,12 @@ def forget(
     if names:
         _module(query.client).forget(console, secret, ca_file, names)
     return names
+
+
+def _names(query: ConsoleQuery, client: str, hosts: tuple[str, ...]) -> dict[str, str]:
+    """Return what each host is called at the server."""
+    template = query.parameters.get("host_name", _NAME)
+    return {host: template.replace("{client}", client).replace("{host}", host) for host in hosts}
 
 
 def _module(kind: str) -> Any:

@@ -117,6 +117,20 @@ class Check(Record, frozen=True, kw_only=True):
     optional: bool = False
 
 
+class Installer(Record, frozen=True, kw_only=True):
+    """What no repository of the system's has: fetched by the host over TLS, where it is not there yet."""
+
+    kind: Literal["file", "deb", "sh"]
+    url: str
+    sha256: str = ""  # none: whoever has the server's certificate is trusted with what he sends
+    ca_file: str = ""  # in the workspace; none: the system's own authorities
+    path: str = ""  # where a file goes, or what shows that a script was run
+    mode: Mode = "0755"
+    package: str = ""  # what a deb calls itself
+    arguments: tuple[str, ...] = ()  # of a script; everybody may read them
+    environment: dict[str, str] = field(default_factory=dict)  # of a deb or a script; nobody but root may
+
+
 class Removal(Record, frozen=True, kw_only=True):
     """The product's own way to undo what it did; run only while `removes` is there."""
 
@@ -146,6 +160,7 @@ class Platform(Record, frozen=True, kw_only=True):
     directories: tuple[Directory, ...] = ()
     files: tuple[File, ...] = ()
     probes: tuple[Probe, ...] = ()
+    installer: Installer | None = None
     prepare: tuple[Preparation, ...] = ()
     trial: Trial | None = None
     presence: tuple[str, ...] = ()  # paths without which it is not installed, whatever packages are there
@@ -163,4 +178,4 @@ class Provider(Record, frozen=True, kw_only=True):
     console: ConsoleQuery | None
     detect: Detect
     platforms: Annotated[dict[str, Platform], Meta(min_length=1)]
-    through: Literal["ssh"] | None = None  # how mspctl runs a command as a technician would
+    through: Literal["ssh", "console"] | None = None  # how mspctl runs a command as a technician would
