@@ -80,6 +80,27 @@ def providers(own: Path | None = None) -> dict[tuple[str, str], Path]:
     }
 
 
+def signs(own: Path | None = None) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return how each provider's product shows on a machine: capability → provider → kind:name, by `detect`.
+
+    A record with mistakes tells nothing here; whoever chooses it hears of them.
+    """
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for capability, name in sorted(providers(own)):
+        try:
+            record = provider(capability, name, own)
+        except BadInput:
+            continue
+        detect = record.detect
+        things = (
+            *(f"package:{each}" for each in detect.packages),
+            *(f"service:{each}" for each in detect.services),
+        )
+        if things:
+            found.setdefault(capability, {})[name] = things
+    return found
+
+
 def check_record(path: Path, shown: str) -> tuple[str, ...]:
     """Return every mistake in a provider's record, each line beginning with `shown`.
 

@@ -35,6 +35,7 @@ class GapKind(StrEnum):
     ELSEWHERE = "checks in from elsewhere"  # the server hears of a host that says it has no agent
     DUPLICATE = "duplicate at the server"
     NOT_ON_NETWORK = "at the server, not on the network"
+    INCUMBENT = "another product is there as well"
     EXPIRED = "exclusion expired"
     EXCLUDED = "left out for a reason"
 
@@ -84,7 +85,13 @@ def gaps(
     today: date,
 ) -> tuple[Gap, ...]:
     """Return every disagreement, what is to be done first first."""
-    found = [gap for each in coverage if (gap := _gap(each))]
+    every = tuple(coverage)
+    found = [gap for each in every if (gap := _gap(each))]
+    found += [
+        Gap(kind=GapKind.INCUMBENT, service=each.service, host=each.asset, reason="; ".join(each.incumbents))
+        for each in every
+        if each.incumbents
+    ]
     found += [_stranger(each, assets) for each in others]
     found += [
         Gap(

@@ -208,7 +208,8 @@ def _answers(unlock: Unlock) -> dict[str, str]:
 
 def _variables(order: Order, own_providers: Path) -> str:
     paths = [str(path) for path in catalog.provider_paths(own_providers)]
-    return json.dumps({"managed_agent_provider_paths": paths, **order.variables})
+    ours = {"managed_agent_provider_paths": paths, "managed_agent_signs": catalog.signs(own_providers)}
+    return json.dumps({**ours, **order.variables})
 
 
 def _environment(private: Path) -> dict[str, str]:

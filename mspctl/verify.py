@@ -91,7 +91,13 @@ def _coverage(
     def say(state: CoverageState, reason: str = "", proofs: tuple[Proof, ...] = ()) -> Coverage:
         provider = inventory.services[service].provider
         return Coverage(
-            asset=host.name, service=service, state=state, provider=provider, reason=reason, proofs=proofs
+            asset=host.name,
+            service=service,
+            state=state,
+            provider=provider,
+            reason=reason,
+            proofs=proofs,
+            incumbents=_incumbents(report),
         )
 
     if service in host.excluded:
@@ -124,6 +130,11 @@ def _coverage(
     failed = [proof.title for proof in proofs if not proof.ok and not proof.optional]
     state = CoverageState.FAILING if failed else CoverageState.COVERED
     return say(state, "; ".join(failed), proofs)
+
+
+def _incumbents(report: Mapping[str, Json] | None) -> tuple[str, ...]:
+    named = (report or {}).get("incumbents")
+    return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 def _host_proofs(report: Mapping[str, Json]) -> tuple[Proof, ...]:

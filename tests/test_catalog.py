@@ -125,3 +125,22 @@ def test_playbooks_and_roles_are_found() -> None:
     with pytest.raises(BadInput, match="no playbook 'rolout'; did you mean 'rollout'"):
         catalog.playbook("rolout")
     assert (catalog.PLUGINS / "ansible.cfg").is_file()
+
+
+def test_how_products_show_themselves_comes_from_their_records(tmp_path: Path) -> None:
+    own = tmp_path / "providers"
+    (own / "monitoring").mkdir(parents=True)
+    shipped = (catalog.PROVIDERS / "monitoring" / "zabbix.yml").read_text()
+    ours = shipped.replace("name: zabbix", "name: ours").replace("zabbix-agent2]", "our-agent]")
+    (own / "monitoring" / "ours.yml").write_text(ours)
+    (own / "monitoring" / "broken.yml").write_text("name: broken\n")
+    found = catalog.signs(own)
+    assert found["monitoring"]["zabbix"] == (
+        "package:zabbix-agent",
+        "package:zabbix-agent2",
+        "service:zabbix-agent.service",
+        "service:zabbix-agent2.service",
+    )
+    assert "package:our-agent" in found["monitoring"]["ours"]
+    assert "broken" not in found["monitoring"]
+    assert "hardened_ssh" not in found["remote_access"]  # every host has an sshd

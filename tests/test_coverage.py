@@ -135,3 +135,12 @@ def test_history_grows_only_where_something_changed() -> None:
     later = counts([coverage("a", C.COVERED), coverage("b", C.COVERED)], "3", first)
     assert [(each.run, each.covered) for each in later] == [("1", 1), ("3", 2)]
     assert counts([coverage("a", C.MISSING)], "", first) == first, "a look at nobody is none"
+
+
+@pytest.mark.parametrize("state", [C.COVERED, C.MISSING])
+def test_another_product_for_the_same_thing_is_a_gap_of_its_own(state: CoverageState) -> None:
+    proved = replace(coverage("web", state), incumbents=("older (package older-agent)",))
+    found = gaps([proved], (), (), client_file(), TODAY)
+    (gap,) = [each for each in found if each.kind is G.INCUMBENT]
+    assert (gap.host, gap.service, gap.reason) == ("web", "monitoring", "older (package older-agent)")
+    assert is_open(gap)

@@ -180,6 +180,15 @@ def test_a_check_is_judged_by_its_code_and_by_what_it_prints() -> None:
     assert [entry["detail"] for entry in report[1:]] == ["no route", "FOUND", "No such file"]
 
 
+def test_products_that_are_there_are_named_with_what_shows_them() -> None:
+    known = {"b": ["package:b", "service:b.service"], "a": ["package:a"], "c": ["package:b"]}
+    assert filters.incumbents(known, ["service:b.service", "package:b"]) == [
+        "b (package b, service b.service)",
+        "c (package b)",
+    ]
+    assert filters.incumbents(known, []) == []
+
+
 def test_the_eicar_pattern_stands_in_no_file() -> None:
     pattern = b"$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!" + b"$H+H*"
     for folder in ("roles", "playbooks", "molecule", "mspctl/data", "tests"):

@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from mspctl.inventory import Host, Inventory
 from mspctl.records import (
@@ -259,3 +260,16 @@ def test_no_answer_or_another_machine_s_proves_nothing(answer: SessionAnswer | N
 def test_a_session_that_nobody_could_open_is_unknown() -> None:
     found = through("mspctl.yml: technician: missing")
     assert (found.state, found.reason) == (C.UNKNOWN, "mspctl.yml: technician: missing")
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [(["older (package older-agent)"], ("older (package older-agent)",)), ([], ()), ("odd", ()), (None, ())],
+)
+@pytest.mark.parametrize("installed", [True, False])
+def test_other_products_on_the_host_are_kept_with_its_coverage(
+    named: Json, found: tuple[str, ...], installed: bool
+) -> None:
+    said = report(installed=installed, running=True)
+    run = (replace(said, report={**said.report, "incumbents": named}),)
+    assert one(inventory("monitoring"), run, {}).incumbents == found

@@ -53,6 +53,7 @@ class Coverage(Record, frozen=True, kw_only=True):
     provider: str = ""
     reason: str = ""
     proofs: tuple[Proof, ...] = ()
+    incumbents: tuple[str, ...] = ()  # other products for the same thing that are on the host as well
     since: str = ""  # the run that first saw this state with these proofs
 
 

@@ -7,6 +7,7 @@ for thing in "$@"; do
     package:*) dpkg-query --show --showformat='${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed ;;
     user:*) getent passwd "$name" >/dev/null ;;
     path:*) [ -e "$name" ] ;;
+    service:*) [ -e "/etc/systemd/system/$name" ] || [ -e "/usr/lib/systemd/system/$name" ] || [ -e "/lib/systemd/system/$name" ] ;;
   esac && echo "$thing"
 done
 [ ! -f "$receipt" ] || echo "receipt:$(cat "$receipt")"

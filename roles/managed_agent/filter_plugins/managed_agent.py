@@ -44,6 +44,14 @@ def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [_check_result(result["__managed_agent_check"], result) for result in results]
 
 
+def incumbents(known: Mapping[str, Sequence[str]], seen: Sequence[str]) -> list[str]:
+    """Return each product that is there and not by us, with what shows it, given which signs were seen."""
+    found = {name: [sign for sign in signs if sign in seen] for name, signs in known.items()}
+    return [
+        f"{name} ({', '.join(signs).replace(':', ' ')})" for name, signs in sorted(found.items()) if signs
+    ]
+
+
 def _check_result(check: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     output = result.get("stdout", "")
     is_expected = re.search(check.get("expect", ""), output) is not None
@@ -120,4 +128,5 @@ class FilterModule:
             "managed_agent_secret_problems": secret_problems,
             "managed_agent_probe_results": probe_results,
             "managed_agent_check_results": check_results,
+            "managed_agent_incumbents": incumbents,
         }
