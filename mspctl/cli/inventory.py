@@ -1,10 +1,11 @@
 """`mspctl inventory`: what was found, as Ansible sees it."""
 
+import json
 from datetime import date
 
 import click
 
-from mspctl import catalog
+from mspctl import catalog, targets
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.errors import BadInput
@@ -38,9 +39,23 @@ def write_inventory(client: Client) -> Inventory:
     for stale in client.path.glob("*_vars/*/mspctl.json"):
         if stale.relative_to(client.path).as_posix() not in wanted:
             stale.unlink()
+    _write_targets(client, built)
     managed = sum(1 for host in built.hosts if not host.left_alone)
     client.commit(f"inventory: {len(built.hosts)} hosts, {managed} managed")
     return built
+
+
+def _write_targets(client: Client, built: Inventory) -> None:
+    """Write what the provider's Prometheus is to ask, or take it away where it is to ask nothing."""
+    own = client.workspace.own_providers
+    records = {
+        service: catalog.provider(service, choice.provider, own) for service, choice in built.services.items()
+    }
+    asked = targets.targets(built, records, client.name)
+    if asked:
+        client.save(targets.FILE, json.dumps(asked, indent=2, sort_keys=True) + "\n")
+    else:
+        (client.path / targets.FILE).unlink(missing_ok=True)
 
 
 def load(client: Client) -> Inventory:
