@@ -27,7 +27,9 @@ def test_the_services_of_the_first_release_are_shipped() -> None:
 def test_an_unknown_provider_is_told_with_the_nearest() -> None:
     with pytest.raises(BadInput, match="no monitoring provider 'zabix'; did you mean 'zabbix'"):
         catalog.provider("monitoring", "zabix")
-    with pytest.raises(BadInput, match="no monitoring provider 'qqqq'; known: node_exporter, zabbix"):
+    with pytest.raises(
+        BadInput, match="no monitoring provider 'qqqq'; known: generic_package, node_exporter, zabbix"
+    ):
         catalog.provider("monitoring", "qqqq")
     with pytest.raises(BadInput, match="no nonsense provider 'x'; known: none"):
         catalog.provider("nonsense", "x")

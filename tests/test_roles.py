@@ -114,6 +114,12 @@ def _names_used(what: str, value: Any) -> set[str]:
     return set(re.findall(rf"\b{what}\.([a-z0-9_]+)", json.dumps(value)))
 
 
+def test_a_vendor_s_package_is_described_alike_for_every_capability() -> None:
+    paths = [path for path in RECORDS if path.stem == "generic_package"]
+    texts = {path.read_text().replace(f"capability: {path.parent.name}", "") for path in paths}
+    assert (len(paths), len(texts)) == (4, 1)
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=_name)
 def test_no_text_of_a_record_can_hold_a_line_break(path: Path) -> None:
     declared = yaml.safe_load(path.read_text())["settings"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 VOLATILE = {
     "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log",  # noqa: S108 (left out, not used)
-    "/home/technician/.ansible", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname",
+    "/home/technician/.ansible", "/root/.ansible", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname",
 }  # fmt: skip
 # The caches and the database of apt and dpkg, the backup copies of account files, the registry of ucf, and
 # the folder in which systemd keeps the stamps of all persistent timers.

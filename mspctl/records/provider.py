@@ -122,6 +122,7 @@ class Installer(Record, frozen=True, kw_only=True):
 
     kind: Literal["file", "deb", "sh"]
     url: str
+    secret: bool = False  # the address itself enrols whoever has it
     sha256: str = ""  # none: whoever has the server's certificate is trusted with what he sends
     ca_file: str = ""  # in the workspace; none: the system's own authorities
     path: str = ""  # where a file goes, or what shows that a script was run
