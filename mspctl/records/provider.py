@@ -129,7 +129,7 @@ class Installer(Record, frozen=True, kw_only=True):
     mode: Mode = "0755"
     package: str = ""  # what a deb calls itself
     arguments: tuple[str, ...] = ()  # of a script; everybody may read them
-    environment: dict[str, str] = field(default_factory=dict)  # of a deb or a script; nobody but root may
+    environment: dict[str, str] = field(default_factory=dict)  # of a script; nobody but root may
 
 
 class Removal(Record, frozen=True, kw_only=True):
