@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from mspctl import handwritten
 from mspctl.errors import BadInput
 from mspctl.records import Json, OptIn, Provider
-from mspctl.records.provider import Setting
+from mspctl.records.provider import Capability, Generate, Setting
 
 PACKAGE = Path(__file__).resolve().parent
 PROVIDERS = PACKAGE / "data" / "providers"
@@ -69,6 +70,23 @@ def provider(capability: str, name: str, own: Path | None = None) -> Provider:
     )
     hint = handwritten.nearest(name, known) or f"; known: {', '.join(known) or 'none'}"
     raise BadInput(f"no {capability} provider '{name}'{hint}")
+
+
+def generated(services: Mapping[str, OptIn], own: Path | None = None) -> dict[str, dict[str, Generate]]:
+    """Return the secrets of the chosen services that are made for each host: service → name → how.
+
+    Raise BadInput as `provider` does.
+    """
+    records = {
+        service: provider(service, choice.provider, own)
+        for service, choice in services.items()
+        if service in get_args(Capability)  # of another, mspctl.inventory says the nearest
+    }
+    found = {
+        service: {name: secret.generate for name, secret in record.secrets.items() if secret.generate}
+        for service, record in records.items()
+    }
+    return {service: secrets for service, secrets in found.items() if secrets}
 
 
 def providers(own: Path | None = None) -> dict[tuple[str, str], Path]:
@@ -143,7 +161,12 @@ def check_choice(where: str, service: str, choice: OptIn, own: Path | None = Non
     lines += [
         f"{where}.secrets.{name}: missing: {secret.description} Write vault:NAME."
         for name, secret in sorted(record.secrets.items())
-        if name not in choice.secrets
+        if name not in choice.secrets and not secret.generate
+    ]
+    lines += [
+        f"{where}.secrets.{name}: generated for each host; leave it out"
+        for name, secret in sorted(record.secrets.items())
+        if name in choice.secrets and secret.generate
     ]
     lines += [
         f"{where}.secrets.{name}: {choice.provider} has no such secret"

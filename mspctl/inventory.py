@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, get_args
 
 import msgspec
@@ -28,7 +29,7 @@ from mspctl.records import (
     WorkspaceFile,
 )
 from mspctl.records.provider import Capability
-from mspctl.references import variable
+from mspctl.references import generated_template, variable
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
 AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
@@ -75,9 +76,11 @@ def build(
     assets: Iterable[Asset],
     overrides: OverridesFile,
     today: date,
+    generated: Mapping[str, Iterable[str]] = MappingProxyType({}),
 ) -> Inventory:
     """Return the inventory of the client `name`, hosts sorted by name.
 
+    `generated` names the secrets of each service that are made for every host: `catalog.generated`.
     Raise BadInput for a service that does not exist, a group that no host is in, or an exclusion of an
     asset that is not there.
     """
@@ -103,7 +106,10 @@ def build(
         group_variables={
             "all": {"mspctl_client": name, "ansible_ssh_common_args": _SSH},
             "linux": {"ansible_python_interpreter": "/usr/bin/python3"},
-            **{service: _service_variables(service, choice) for service, choice in services.items()},
+            **{
+                service: _service_variables(service, choice, generated.get(service, ()))
+                for service, choice in services.items()
+            },
         },
         services=services,
     )
@@ -294,11 +300,14 @@ def _reference(reference: str | None) -> str | None:
     return f"{{{{ {variable(reference)} }}}}" if reference else None
 
 
-def _service_variables(service: str, choice: OptIn) -> dict[str, Json]:
+def _service_variables(service: str, choice: OptIn, generated: Iterable[str]) -> dict[str, Json]:
     return {
         f"{service}_provider": choice.provider,
         f"{service}_settings": dict(choice.settings),
-        f"{service}_secrets": {key: _reference(value) for key, value in sorted(choice.secrets.items())},
+        f"{service}_secrets": {
+            **{key: _reference(value) for key, value in sorted(choice.secrets.items())},
+            **{key: generated_template(service, key) for key in sorted(generated)},
+        },
     }
 
 

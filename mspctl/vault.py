@@ -6,7 +6,7 @@ the names can be listed without the password, and a changed secret is a change o
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,10 +57,15 @@ class Vault:
 
     def set(self, name: str, value: str) -> None:
         """Encrypt `value` as `name`; the other secrets keep their bytes."""
+        self.update({name: value})
+
+    def update(self, values: Mapping[str, str]) -> None:
+        """Encrypt values by their names; the other secrets keep their bytes."""
         texts = self._ciphertexts()
         if texts:  # one vault, one password: a slip of the keyboard must not make a second
             self.get(min(texts).removeprefix(VARIABLE_PREFIX))
-        texts[VARIABLE_PREFIX + name] = self._library.encrypt(value.encode()).decode()
+        for name, value in values.items():
+            texts[VARIABLE_PREFIX + name] = self._library.encrypt(value.encode()).decode()
         self._write(texts)
 
     def remove(self, name: str) -> None:

@@ -72,7 +72,7 @@ def onboard(
             sys.exit(ExitCode.OK)
         note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
         order = _order(client, built, apply_, forks)
-        records = run_order(client, order, ask_become_pass, any_time=any_time)
+        records = run_order(client, built, order, ask_become_pass, any_time=any_time)
         code = exit_code(records)
         if not apply_ or code is ExitCode.INTERRUPTED:
             answer(records, summary(records), as_json)

@@ -13,7 +13,7 @@ from mspctl import rollout as engine
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
 from mspctl.cli.output import answer, note, progress, table
-from mspctl.cli.secret import missing_secrets
+from mspctl.cli.secret import generate, missing_secrets
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import MASK
 from mspctl.handwritten import nearest
@@ -119,7 +119,7 @@ def rollout(
             if resume
             else cut(client, built, wanted, limit, retry_failed, only=gaps)
         )
-        records = run_order(client, order, ask_become_pass, any_time=any_time)
+        records = run_order(client, built, order, ask_become_pass, any_time=any_time)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
 
@@ -216,17 +216,20 @@ def resumed(client: Client, built: Inventory, order: Order) -> Order:
 
 
 def run_order(
-    client: Client, order: Order, ask_become: bool = False, *, any_time: bool = False
+    client: Client, built: Inventory, order: Order, ask_become: bool = False, *, any_time: bool = False
 ) -> tuple[RunRecord, ...]:
     """Run `order`; return its records. One commit; needs the client's lock.
 
-    Hosts outside their maintenance window are left out of a change, unless `any_time`. Raise BadInput before
-    anything starts when a secret is missing, or no window is open.
+    Hosts outside their maintenance window are left out of a change, unless `any_time`. Secrets of the hosts'
+    own are made before anything reaches them. Raise BadInput before anything starts when a secret is
+    missing, or no window is open.
     """
     if lines := missing_secrets(client.workspace, client.name):
         raise BadInput(lines)
-    if order.playbook == PLAYBOOK and not order.check and not any_time:
-        order = _within_windows(client, order, datetime.now(UTC))
+    if order.playbook == PLAYBOOK:
+        if not order.check and not any_time:
+            order = _within_windows(client, order, datetime.now(UTC))
+        generate(client, built)
     keys = unlock(client, ask_become)
     name = client.fresh_id("runs", datetime.now(UTC))
     taken: list[RunRecord] = []

@@ -29,11 +29,19 @@ class Setting(Record, frozen=True, kw_only=True):
     maximum: int | None = None
 
 
+class Generate(Record, frozen=True, kw_only=True):
+    """How a secret that no person chooses is made: one a host, kept in the client's vault."""
+
+    length: Annotated[int, Meta(ge=24, le=512)]
+    alphabet: Literal["alphanumeric", "hexadecimal"] = "alphanumeric"
+
+
 class Secret(Record, frozen=True, kw_only=True):
     """What comes from the vault; always required."""
 
     description: str
     pattern: str = ""
+    generate: Generate | None = None  # none: set by a person, one for all hosts
 
 
 class ConsoleQuery(Record, frozen=True, kw_only=True):
