@@ -11,7 +11,7 @@ from typing import get_args
 
 from mspctl import handwritten
 from mspctl.errors import BadInput
-from mspctl.records import Json, OptIn, Provider
+from mspctl.records import Json, OptIn, Provider, Record
 from mspctl.records.provider import Capability, Generate, Setting
 
 PACKAGE = Path(__file__).resolve().parent
@@ -87,6 +87,50 @@ def generated(services: Mapping[str, OptIn], own: Path | None = None) -> dict[st
         for service, record in records.items()
     }
     return {service: secrets for service, secrets in found.items() if secrets}
+
+
+class RoleOption(Record, frozen=True, kw_only=True):
+    """What a role may be told, from its meta/argument_specs.yml."""
+
+    type: str
+    description: str
+    required: bool = False
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@cache
+def own_roles() -> dict[str, dict[str, RoleOption]]:
+    """Return the roles of the provider's own hosts, each with its options by name, less the role's before it.
+
+    They are those with a play in playbooks/provider_side.yml, whose hosts are the group of that name.
+    """
+    plays = handwritten.load(playbook("provider_side").read_text(), "provider_side.yml")
+    return {str(play["hosts"]): _options(str(play["hosts"])) for play in plays}
+
+
+def _options(role: str) -> dict[str, RoleOption]:
+    path = content("roles") / role / "meta" / "argument_specs.yml"
+    options = handwritten.load(path.read_text(), f"{role}/{path.name}")["argument_specs"]["main"]["options"]
+    return {
+        name.removeprefix(f"{role}_"): RoleOption(
+            type=str(option["type"]),
+            description=_in_a_line(option["description"]),
+            required=bool(option.get("required")),
+            secret=bool(option.get("no_log")),
+            choices=tuple(option.get("choices", ())),
+        )
+        for name, option in options.items()
+    }
+
+
+def _in_a_line(text: object) -> str:
+    return " ".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def role_records() -> tuple[Path, ...]:
+    """Return the folders of the records that roles keep of what they bring, as provider records are kept."""
+    return tuple(sorted(content("roles").glob("*/records")))
 
 
 def providers(own: Path | None = None) -> dict[tuple[str, str], Path]:

@@ -36,7 +36,7 @@ AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"}) 
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
 """Groups with a meaning: a host gets into one by being chosen, never by what it is called."""
-_SSH = " ".join(
+SSH_OPTIONS = " ".join(
     (
         "-o StrictHostKeyChecking=yes",
         "-o GlobalKnownHostsFile=/dev/null",
@@ -89,8 +89,8 @@ def build(
     groups = [_groups(asset) for asset in present]
     _check_references(name, client, present, set().union(*groups), services)
     by_asset = {override.asset: override for override in overrides.assets}
-    nobody = _connection(client.connection)
-    logins = {site.name: _connection(connection_of(client, site.name)) for site in client.sites}
+    nobody = login_variables(client.connection)
+    logins = {site.name: login_variables(connection_of(client, site.name)) for site in client.sites}
     return Inventory(
         hosts=tuple(
             _host(
@@ -104,7 +104,7 @@ def build(
             for asset, base in zip(present, groups, strict=True)
         ),
         group_variables={
-            "all": {"mspctl_client": name, "ansible_ssh_common_args": _SSH},
+            "all": {"mspctl_client": name, "ansible_ssh_common_args": SSH_OPTIONS},
             "linux": {"ansible_python_interpreter": "/usr/bin/python3"},
             **{
                 service: _service_variables(service, choice, generated.get(service, ()))
@@ -190,7 +190,7 @@ def _host(
             **({"ansible_connection": "ssh", **login} if asset.get("os") in LINUX else {}),
         },
         discovered={key: value.value for key, value in sorted(asset.profile.items())},
-        overrides=_connection(override.connection) if override else {},
+        overrides=login_variables(override.connection) if override else {},
         left_alone=reason,
         excluded=excluded,
     )
@@ -283,7 +283,7 @@ def _merge(under: Connection, over: Connection) -> Connection:
     return msgspec.structs.replace(under, **said)
 
 
-def _connection(connection: Connection) -> dict[str, Json]:
+def login_variables(connection: Connection) -> dict[str, Json]:
     """Return a connection as Ansible's variables; secrets as references into the vault."""
     found: dict[str, Json] = {
         "ansible_user": connection.user,

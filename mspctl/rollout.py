@@ -207,7 +207,7 @@ def _answers(unlock: Unlock) -> dict[str, str]:
 
 
 def _variables(order: Order, own_providers: Path) -> str:
-    paths = [str(path) for path in catalog.provider_paths(own_providers)]
+    paths = [str(path) for path in (*catalog.provider_paths(own_providers), *catalog.role_records())]
     return json.dumps({"managed_agent_provider_paths": paths, **order.variables})
 
 

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
-RECORDS = sorted((ROOT / "mspctl/data/providers").glob("*/*.yml"))
+RECORDS = sorted([*ROOT.glob("mspctl/data/providers/*/*.yml"), *ROOT.glob("roles/*/records/*/*.yml")])
 TASK_FILES = sorted(
     [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
 )

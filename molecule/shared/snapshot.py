@@ -1,7 +1,8 @@
 """Print the state of a host, a line each: files with owner, mode and digest, packages, accounts, units.
 
 Run inside the container. Left out is what lives and changes by itself: kernel file systems, temporary files,
-logs, databases. With the argument `installed`, what package management legitimately remembers is left out as well.
+logs, databases. With the argument `installed`, what package management legitimately remembers is left out as
+well.
 """
 
 import hashlib

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from mspctl import catalog, waves, windows
 from mspctl import rollout as engine
+from mspctl.cli.enrolment import enrol
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
 from mspctl.cli.output import answer, note, progress, table
@@ -162,12 +163,17 @@ def cut(
 
 def targets(built: Inventory, tags: Sequence[str] = ()) -> dict[str, str]:
     """Return the hosts with a chosen service (of those the tags name), each with what it is alike to."""
-    services = set(tags) & set(built.services) or set(built.services)
+    services = _services(built, tags)
     return {
         host.name: " ".join(host.discovered.get(key, "") for key in ("kind", "os", "os_version"))
         for host in built.hosts
         if services & set(host.groups)
     }
+
+
+def _services(built: Inventory, tags: Sequence[str]) -> set[str]:
+    """Return the chosen services that tags name, all where they name none."""
+    return set(tags) & set(built.services) or set(built.services)
 
 
 def without_service(client: Client, built: Inventory, tags: Sequence[str] = ()) -> frozenset[str]:
@@ -177,7 +183,7 @@ def without_service(client: Client, built: Inventory, tags: Sequence[str] = ()) 
         for found in client.coverage()
         if found.state in (CoverageState.COVERED, CoverageState.EXCLUDED)
     }
-    wanted = set(tags) & set(built.services) or set(built.services)
+    wanted = _services(built, tags)
     return frozenset(
         host.name
         for host in built.hosts
@@ -221,7 +227,8 @@ def run_order(
     """Run `order`; return its records. One commit; needs the client's lock.
 
     Hosts outside their maintenance window are left out of a change, unless `any_time`. Secrets of the hosts'
-    own are made before anything reaches them. Raise BadInput before anything starts when a secret is
+    own are made, and the hosts enrolled at the provider's own, before anything reaches them; hosts that
+    the services were taken off are let in no more. Raise BadInput before anything starts when a secret is
     missing, or no window is open.
     """
     if lines := missing_secrets(client.workspace, client.name):
@@ -230,6 +237,8 @@ def run_order(
         if not order.check and not any_time:
             order = _within_windows(client, order, datetime.now(UTC))
         generate(client, built)
+        if not _is_removal(order):
+            enrol(client, built, _services(built, order.tags), order.check)
     keys = unlock(client, ask_become)
     name = client.fresh_id("runs", datetime.now(UTC))
     taken: list[RunRecord] = []
@@ -245,7 +254,14 @@ def run_order(
     finally:
         if order.playbook == PLAYBOOK:  # a look at the hosts is committed with what it proved
             client.commit(_message(order, taken))
+    if _is_removal(order) and not order.check:
+        freed = {host for host, status in waves.outcomes(taken).items() if status in waves.DONE}
+        enrol(client, built, _services(built, order.tags), check=False, left=freed)
     return tuple(taken)
+
+
+def _is_removal(order: Order) -> bool:
+    return order.variables.get("managed_agent_state") == "absent"
 
 
 def _within_windows(client: Client, order: Order, now: datetime) -> Order:
@@ -366,7 +382,7 @@ def _message(order: Order, records: Sequence[RunRecord]) -> str:
     outcomes = [record for record in records if isinstance(record, HostOutcome)]
     lost = [record.host for record in outcomes if record.status in waves.LOST]
     changed = [record.host for record in outcomes if record.status is HostStatus.CHANGED]
-    what = "uninstall" if order.variables.get("managed_agent_state") == "absent" else order.playbook
+    what = "uninstall" if _is_removal(order) else order.playbook
     parts = [f"{len(changed)} hosts changed" if changed else "nothing changed"]
     if lost:
         parts.append(f"{len(lost)} lost: {', '.join(lost)}")

@@ -139,12 +139,14 @@ def _ask(name: str) -> str:
 def used_secrets(workspace: Workspace, scope: str) -> dict[str, tuple[str, ...]]:
     """Return the secrets that a scope's files refer to, each with the places.
 
-    The provider's own are those of its consoles; a service's secrets are always the client's, so that a
-    run on one client's hosts opens that client's vault only.
+    The provider's own are those of its consoles and its own hosts; a service's secrets are always the
+    client's, so that a run on one client's hosts opens that client's vault only.
     """
     settings = workspace.settings()
     if scope == "provider":
-        return references({SETTINGS: WorkspaceFile(provider="", consoles=settings.consoles)})
+        return references(
+            {SETTINGS: WorkspaceFile(provider="", consoles=settings.consoles, hosts=settings.hosts)}
+        )
     client = workspace.client(scope)
     file = client.file()
     chosen = {

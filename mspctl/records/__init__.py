@@ -86,7 +86,7 @@ from mspctl.records.run import (
     WaveStarted,
 )
 from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
-from mspctl.records.workspace import Console, Rollout, Technician, WorkspaceFile
+from mspctl.records.workspace import Console, OwnHost, RoleChoice, Rollout, Technician, WorkspaceFile
 
 __all__ = [
     "Account",
@@ -141,11 +141,13 @@ __all__ = [
     "Outcome",
     "Override",
     "OverridesFile",
+    "OwnHost",
     "PrivacyProtocol",
     "ProfileName",
     "Proof",
     "Provider",
     "Record",
+    "RoleChoice",
     "Rollout",
     "RunEnded",
     "RunRecord",

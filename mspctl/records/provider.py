@@ -44,6 +44,14 @@ class Secret(Record, frozen=True, kw_only=True):
     generate: Generate | None = None  # none: set by a person, one for all hosts
 
 
+class Enrolment(Record, frozen=True, kw_only=True):
+    """What has to know a host before the host may come: a role on the provider's own machine."""
+
+    role: Identifier  # in roles/, with an entry `enrol`
+    user: str  # what the host is called there; {client} and {asset} stand for the short name and the id
+    secret: Identifier  # the host's password there, which reaches the machine as a hash only
+
+
 class ConsoleQuery(Record, frozen=True, kw_only=True):
     """The server that can confirm the rollout, and what to ask it for."""
 
@@ -172,3 +180,4 @@ class Provider(Record, frozen=True, kw_only=True):
     detect: Detect
     platforms: Annotated[dict[str, Platform], Meta(min_length=1)]
     through: Literal["ssh"] | None = None  # how mspctl runs a command as a technician would
+    enrolment: Enrolment | None = None
