@@ -61,10 +61,16 @@ def provider(capability: str, name: str, own: Path | None = None) -> Provider:
 
     Raise BadInput for a provider that is not there, with the known ones, and for mistakes in a record.
     """
+    path = provider_path(capability, name, own)
+    return handwritten.read(path, Provider, f"providers/{capability}/{name}.yml")
+
+
+def provider_path(capability: str, name: str, own: Path | None = None) -> Path:
+    """Return the file of a provider's record. Raise BadInput as `provider` does where there is none."""
     for folder in provider_paths(own):
         path = folder / capability / f"{name}.yml"
         if path.is_file():
-            return handwritten.read(path, Provider, f"providers/{capability}/{name}.yml")
+            return path
     known = sorted(
         {found.stem for folder in provider_paths(own) for found in (folder / capability).glob("*.yml")}
     )

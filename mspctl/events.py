@@ -14,6 +14,7 @@ from typing import Any
 from mspctl.records import HostOutcome, HostStatus, TaskResult
 
 REPORT = "managed_agent_report"  # the variable with which a verify task reports
+RESOURCES = "managed_agent_resources"  # with which the role says what it manages
 MASK = "********"
 _TELLING = 4  # characters: a shorter secret would blacken every text
 _DETAIL = 400
@@ -54,6 +55,18 @@ def task_result(event: Mapping[str, Any], wave: int, secrets: Sequence[str]) -> 
         diff=_diff(result, secrets),
         report=masked(report, secrets) if isinstance(report, dict) else {},
     )
+
+
+def resources(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the host and what the role manages on it, None where `event` says nothing of it.
+
+    The task runs here and renders our own records: what a module brings back from a host is never taken.
+    """
+    data: dict[str, Any] = event.get("event_data") or {}
+    is_ours = event.get("event") == "runner_on_ok" and data.get("task_action") == "ansible.builtin.debug"
+    result = data.get("res")
+    found = result.get(RESOURCES) if is_ours and isinstance(result, dict) else None
+    return (str(data.get("host", "")), found) if isinstance(found, dict) else None
 
 
 _TOLD = frozenset({HostStatus.FAILED, HostStatus.UNREACHABLE})

@@ -39,6 +39,10 @@ class Vault:
         """Return the names of all secrets, sorted; needs no password. Raise BadInput if it is no vault."""
         return tuple(sorted(name.removeprefix(VARIABLE_PREFIX) for name in self._ciphertexts()))
 
+    def ciphertexts(self) -> dict[str, str]:
+        """Return every secret as it lies in the file, by its variable's name; needs no password."""
+        return dict(self._ciphertexts())
+
     def get(self, reference: str) -> str:
         """Return the secret of a reference such as vault:psk. Raise MspctlError: missing, wrong password."""
         name = reference.removeprefix("vault:")

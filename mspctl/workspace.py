@@ -27,6 +27,7 @@ from mspctl.records import (
     CoverageCount,
     Inspection,
     OverridesFile,
+    Receipt,
     Record,
     RunRecord,
     RunStarted,
@@ -336,6 +337,10 @@ class Client(Folder):
     def unmatched(self) -> tuple[Unmatched, ...]:
         """Return unmatched.jsonl: what the provider's servers know of the client beyond its hosts."""
         return tuple(self._read(self.path / "unmatched.jsonl", Unmatched))
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Return receipts.jsonl: what rollouts left on the hosts."""
+        return tuple(self._read(self.path / "receipts.jsonl", Receipt))
 
 
 class OwnSide(Folder):

@@ -8,6 +8,7 @@ import click
 
 from mspctl import catalog, consoles, offboarding
 from mspctl.cli.enrolment import forget
+from mspctl.cli.gate import KEY
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
@@ -143,7 +144,7 @@ def _handed_over(client: Client, password: Path | None) -> None:
     path = client.path / HANDOVER
     path.unlink(missing_ok=True)
     handed = Vault(path, password_from_file(password), client.shown(HANDOVER))
-    for name in vault.names():
+    for name in set(vault.names()) - {KEY}:  # of no use to anybody but the gate
         handed.set(name, vault.get(name))
     client.commit(f"offboard: {len(handed.names())} credentials handed over")
 

@@ -10,7 +10,9 @@ from msgspec import structs
 
 from mspctl import catalog, waves, windows
 from mspctl import rollout as engine
+from mspctl.cli import gate
 from mspctl.cli.enrolment import enrol
+from mspctl.cli.gate import Gate
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
 from mspctl.cli.output import answer, note, progress, table
@@ -50,6 +52,7 @@ PLAYBOOK = "rollout"
 @click.option(
     "--outside-window", "any_time", is_flag=True, help="Change hosts also outside their maintenance window."
 )
+@click.option("--full", is_flag=True, help="Go to every host, also to those that are proved unchanged.")
 @ansible_options
 @json_option
 @client_argument
@@ -63,6 +66,7 @@ def rollout(
     missing: bool,
     uninstall: bool,
     any_time: bool,
+    full: bool,
     limit: str | None,
     tags: tuple[str, ...],
     skip_tags: tuple[str, ...],
@@ -74,8 +78,9 @@ def rollout(
 ) -> None:
     """Roll the chosen services out: pilots first, then a share of the hosts, then the rest.
 
-    A host that is down or breaks fails alone; too many failures in a wave stop the run. Every result is in
-    runs/. Exit code 5: some hosts failed or were not reached.
+    A host that is down or breaks fails alone; too many failures in a wave stop the run. A host that is proved
+    to be as the last rollout left it is left out, unless --full. Every result is in runs/. Exit code 5: some
+    hosts failed or were not reached.
 
     \b
         mspctl rollout acme --diff                 # a preview: nothing is changed
@@ -120,7 +125,7 @@ def rollout(
             if resume
             else cut(client, built, wanted, limit, retry_failed, only=gaps)
         )
-        records = run_order(client, built, order, ask_become_pass, any_time=any_time)
+        records = run_order(client, built, order, ask_become_pass, any_time=any_time, full=full)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
 
@@ -222,14 +227,20 @@ def resumed(client: Client, built: Inventory, order: Order) -> Order:
 
 
 def run_order(
-    client: Client, built: Inventory, order: Order, ask_become: bool = False, *, any_time: bool = False
+    client: Client,
+    built: Inventory,
+    order: Order,
+    ask_become: bool = False,
+    *,
+    any_time: bool = False,
+    full: bool = False,
 ) -> tuple[RunRecord, ...]:
     """Run `order`; return its records. One commit; needs the client's lock.
 
-    Hosts outside their maintenance window are left out of a change, unless `any_time`. Secrets of the hosts'
-    own are made, and the hosts enrolled at the provider's own, before anything reaches them; hosts that
-    the services were taken off are let in no more. Raise BadInput before anything starts when a secret is
-    missing, or no window is open.
+    Hosts outside their maintenance window are left out of a change, unless `any_time`; hosts that are proved
+    unchanged are left out, unless `full`. Secrets of the hosts' own are made, and the hosts enrolled at the
+    provider's own, before anything reaches them; hosts that the services were taken off are let in no more.
+    Raise BadInput before anything starts when a secret is missing, or no window is open.
     """
     if lines := missing_secrets(client.workspace, client.name):
         raise BadInput(lines)
@@ -239,7 +250,10 @@ def run_order(
         generate(client, built)
         if not _is_removal(order):
             enrol(client, built, _services(built, order.tags), order.check)
+    gate.make_key(client, order)
     keys = unlock(client, ask_become)
+    guard = Gate(client, built, order, keys)
+    order = guard.narrowed(full)
     name = client.fresh_id("runs", datetime.now(UTC))
     taken: list[RunRecord] = []
     try:
@@ -250,7 +264,10 @@ def run_order(
                 taken.append(each)
                 watch(each)
 
-            engine.run(order, client.path / "hosts.json", name, keys, client.workspace.own_providers, record)
+            own = client.workspace.own_providers
+            ended = engine.run(order, client.path / "hosts.json", name, keys, own, record, guard.manage)
+        if ended.status != "interrupted":
+            guard.keep(taken)
     finally:
         if order.playbook == PLAYBOOK:  # a look at the hosts is committed with what it proved
             client.commit(_message(order, taken))
@@ -297,7 +314,8 @@ def unlock(client: Client, ask_become: bool = False) -> Unlock:
     become = str(click.prompt("BECOME password", hide_input=True, err=True)) if ask_become else ""
     secrets = (*(vault.get(name) for name in names), *([become] if become else []))
     password = client.workspace.password() if names else ""
-    return Unlock(vault_password=password, become_password=become, secrets=secrets)
+    key = vault.get(gate.KEY) if gate.KEY in names else ""
+    return Unlock(vault_password=password, become_password=become, secrets=secrets, receipts_key=key)
 
 
 def exit_code(records: Sequence[RunRecord]) -> ExitCode:
@@ -337,7 +355,8 @@ def verdict(records: Sequence[RunRecord]) -> str:
     ended = next((record for record in records if isinstance(record, RunEnded)), None)
     changed = sum(record.changed for record in outcomes)
     lost = [record.host for record in outcomes if record.status in waves.LOST]
-    words = [f"{len(outcomes)} hosts"]
+    proved = waves.proved(records)
+    words = [f"{len(outcomes)} hosts{f' ({len(proved)} proved unchanged, no run needed)' if proved else ''}"]
     if changed:
         verb = "would change" if started.check else "changed"
         words.append(f"{changed} tasks {verb} {sum(1 for record in outcomes if record.changed)} hosts")
@@ -348,7 +367,7 @@ def verdict(records: Sequence[RunRecord]) -> str:
     if lost:
         words.append(f"{len(lost)} failed or not reached: {', '.join(lost)}")
     if ended and ended.status != "complete":
-        left = sum(len(wave) for wave in started.waves) - len(outcomes)
+        left = sum(len(wave) for wave in started.waves) - len(outcomes) + len(proved)
         words.append(f"{ended.status} ({ended.reason}), {left} hosts not begun; go on with --resume")
     mode = "preview" if started.check else "run"
     return f"{mode} {started.run}: {'; '.join(words)}"
@@ -368,7 +387,7 @@ def watching(order: Order) -> Iterator[Callable[[RunRecord], None]]:
                 report(f"{record.host}: {record.task}", len(done), total)
                 if record.status in waves.LOST:
                     note(f"{record.host}: {record.status}: {record.task}: {record.detail}")
-            elif isinstance(record, HostOutcome):
+            elif isinstance(record, HostOutcome) and record.wave:
                 done.append(record.host)
                 report(record.host, len(done), total)
                 changes = f", {record.changed} changes" if record.changed else ""
@@ -387,4 +406,5 @@ def _message(order: Order, records: Sequence[RunRecord]) -> str:
     if lost:
         parts.append(f"{len(lost)} lost: {', '.join(lost)}")
     mode = " (preview)" if order.check else ""
-    return f"{what}{mode}: {len(outcomes)} of {sum(map(len, order.waves))} hosts, {', '.join(parts)}"
+    total = sum(map(len, order.waves)) + len(order.proved)
+    return f"{what}{mode}: {len(outcomes)} of {total} hosts, {', '.join(parts)}"

@@ -76,6 +76,7 @@ from mspctl.records.observation import (
     ScanStarted,
 )
 from mspctl.records.provider import Provider
+from mspctl.records.receipt import Receipt, Resource
 from mspctl.records.run import (
     HostOutcome,
     HostStatus,
@@ -146,7 +147,9 @@ __all__ = [
     "ProfileName",
     "Proof",
     "Provider",
+    "Receipt",
     "Record",
+    "Resource",
     "RoleChoice",
     "Rollout",
     "RunEnded",

@@ -1,5 +1,7 @@
 """Hold a client's settings and secrets against what a provider record declares."""
 
+import hashlib
+import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,6 +9,14 @@ from typing import Any
 # C0 and C1 controls, and the two characters that Unicode itself calls line and paragraph separator.
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 DETAIL_LENGTH = 300
+STARTS = [
+    "enabled",
+    "enabled-runtime",
+    "static",
+    "alias",
+    "indirect",
+    "generated",
+]  # for which systemctl says yes
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -42,6 +52,71 @@ def probe_results(results: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
 def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the report's entry for each check, given the results of the task that ran them."""
     return [_check_result(result["__managed_agent_check"], result) for result in results]
+
+
+def resources(
+    platform: Mapping[str, Any], probes: Mapping[str, bool], key: str, receipt_file: str
+) -> list[dict[str, Any]]:
+    """Return everything on a host that a rollout of this platform depends on, and how the role leaves it.
+
+    Each is a kind, a name and what is expected of it, a list of the values allowed; digests are keyed.
+    """
+    return [
+        {"kind": "file", "name": "/usr/lib/os-release", "expected": {}},
+        {"kind": "file", "name": receipt_file, "expected": {"type": ["file"]}},
+        *(
+            {"kind": "package", "name": name, "expected": {"status": ["installed"]}}
+            for name in platform["packages"]
+        ),
+        *(_path("directory", each) for each in platform.get("directories", [])),
+        *(_path("file", each, _keyed(key, each["content"])) for each in platform["files"]),
+        *(_unit(each["name"], each.get("enabled", True)) for each in platform["services"]),
+        *_accounts(platform),
+        *(
+            _question(f"probe {each['id']}", each["command"], "yes" if probes[each["id"]] else "no")
+            for each in platform.get("probes", [])
+        ),
+        *(_question(each["title"], each["unless"], "yes") for each in platform.get("prepare", [])),
+    ]
+
+
+def _path(kind: str, entry: Mapping[str, Any], content: str = "") -> dict[str, Any]:
+    expected = {"type": [kind], **{key: [str(entry[key])] for key in ("mode", "owner", "group")}}
+    return {
+        "kind": kind,
+        "name": entry["path"],
+        "expected": expected | ({"content": [content]} if content else {}),
+    }
+
+
+def _keyed(key: str, content: str) -> str:
+    """Return the digest of a file's content, of no use to whoever lacks the key and guesses at a secret."""
+    return hmac.new(key.encode(), hashlib.sha256(content.encode()).hexdigest().encode(), "sha256").hexdigest()
+
+
+def _unit(name: str, is_wanted: bool) -> dict[str, Any]:
+    if is_wanted:
+        return {"kind": "unit", "name": name, "expected": {"active": ["active"], "enabled": STARTS}}
+    stopped = {"active": ["inactive", "failed"], "enabled": ["disabled", "masked"]}
+    return {"kind": "unit", "name": name, "expected": stopped}
+
+
+def _accounts(platform: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the accounts that own something of the agent's, and those its packages made; root is nobody's."""
+    owned = [*platform.get("directories", []), *platform["files"]]
+    users = {str(each["owner"]) for each in owned} | set(platform["uninstall"].get("users", []))
+    for kind, names in (("user", users), ("group", {str(each["group"]) for each in owned})):
+        for name in sorted(names - {"root"}):
+            yield {"kind": kind, "name": name, "expected": {}}
+
+
+def _question(name: str, command: Sequence[Any], answer: str) -> dict[str, Any]:
+    return {
+        "kind": "command",
+        "name": name,
+        "command": [str(word) for word in command],
+        "expected": {"succeeds": [answer]},
+    }
 
 
 def _check_result(check: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,4 +195,5 @@ class FilterModule:
             "managed_agent_secret_problems": secret_problems,
             "managed_agent_probe_results": probe_results,
             "managed_agent_check_results": check_results,
+            "managed_agent_resources": resources,
         }
