@@ -19,6 +19,7 @@ MASK = "********"
 _TELLING = 4  # characters: a shorter secret would blacken every text
 _DETAIL = 400
 _DIFF = 20_000
+_CHANGES = 50
 _STATUS = {
     "runner_on_ok": HostStatus.OK,
     "runner_on_failed": HostStatus.FAILED,
@@ -51,7 +52,7 @@ def task_result(event: Mapping[str, Any], wave: int, secrets: Sequence[str]) -> 
         task=told(str(data.get("task", "")), 200, secrets),
         status=status,
         seconds=round(float(data.get("duration") or 0), 3),
-        detail=told(_detail(result), _DETAIL, secrets) if status in _TOLD else "",
+        detail=told(_detail(result) if status in _TOLD else _changes(result), _DETAIL, secrets),
         diff=_diff(result, secrets),
         report=masked(report, secrets) if isinstance(report, dict) else {},
     )
@@ -67,6 +68,12 @@ def resources(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     result = data.get("res")
     found = result.get(RESOURCES) if is_ours and isinstance(result, dict) else None
     return (str(data.get("host", "")), found) if isinstance(found, dict) else None
+
+
+def _changes(result: Mapping[str, Any]) -> str:
+    """Return what a task that does several things says it did, each in words."""
+    changes = result.get("changes")
+    return "; ".join(map(str, changes[:_CHANGES])) if isinstance(changes, list) else ""
 
 
 _TOLD = frozenset({HostStatus.FAILED, HostStatus.UNREACHABLE})

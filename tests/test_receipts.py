@@ -7,8 +7,8 @@ from mspctl import receipts
 from mspctl.receipts import Managed, Thing
 from mspctl.records import Resource
 
-KEY = receipts.fresh_key()
-MARK = receipts.fresh_mark()
+KEY = "0f" * 32
+MARK = "@0123456789abcdef01234567"
 CONF = Thing(kind="file", name="/etc/x.conf")
 UNIT = Thing(kind="unit", name="x.service")
 HERE = {"type": "file", "mode": "0644", "owner": "root", "group": "root", "content": "ab" * 32}

@@ -16,7 +16,7 @@ from mspctl import logins as planning
 from mspctl import receipts, sessions, waves
 from mspctl.cli.output import note
 from mspctl.desired import Desired, desired
-from mspctl.errors import Interrupted, MspctlError
+from mspctl.errors import BadInput, Interrupted, MspctlError
 from mspctl.events import mask, told
 from mspctl.inventory import CAPABILITIES, Inventory
 from mspctl.logins import Login
@@ -211,13 +211,20 @@ class Gate:
         run = next((record.run for record in records if isinstance(record, RunStarted)), "")
         came_out = waves.outcomes(records)
         done = [host for host in sorted(begun) if came_out.get(host) in waves.DONE]
-        known = self.client.receipts()
+        known = self._readable()
         renewed = self._renewed([host for host in done if self._is_reported(host)], run, known)
         dropped = {(host, service) for host in begun for service in self._services(host) or CAPABILITIES}
         present = {host.name for host in self.built.hosts}
         kept = [each for each in known if (each.host, each.service) not in dropped and each.host in present]
-        if known or renewed:
+        if (self.client.path / _FILE).exists() or renewed:
             self.client.save_records(_FILE, (*kept, *renewed))
+
+    def _readable(self) -> tuple[Receipt, ...]:
+        """Return the receipts there are; of a broken file nothing is left, and it is written anew."""
+        try:
+            return self.client.receipts()
+        except BadInput:
+            return ()
 
     def _is_reported(self, host: str) -> bool:
         services = self._services(host)

@@ -6,7 +6,7 @@ from msgspec import field
 
 from mspctl.records.base import Record
 
-ResourceKind = Literal["file", "directory", "package", "unit", "user", "group", "command"]
+ResourceKind = Literal["file", "directory", "path", "package", "unit", "user", "group", "command"]
 
 
 class Resource(Record, frozen=True, kw_only=True):

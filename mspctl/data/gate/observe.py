@@ -64,6 +64,12 @@ def group(number: int) -> str:
         return str(number)
 
 
+def file_state(name: str, command: list[str]) -> dict[str, str]:
+    """Return what lies at a path, with the digest of a file's content."""
+    found = path_state(name, command)
+    return {**found, "content": digest(name)} if found["type"] == "file" else found
+
+
 def path_state(name: str, _command: list[str]) -> dict[str, str]:
     """Return what lies at a path; a link is not followed."""
     try:
@@ -78,8 +84,6 @@ def path_state(name: str, _command: list[str]) -> dict[str, str]:
         "owner": owner(status.st_uid),
         "group": group(status.st_gid),
     }
-    if found["type"] == "file":
-        found["content"] = digest(name)
     if found["type"] == "link":
         found["target"] = os.readlink(name)  # noqa: PTH115 Python 3.7
     return found
@@ -178,8 +182,9 @@ def unit_state(shown: dict[str, str], is_enabled: str) -> dict[str, str]:
 
 
 ALONE = {
-    "file": path_state,
+    "file": file_state,
     "directory": path_state,
+    "path": path_state,
     "user": user_state,
     "group": group_state,
     "command": command_state,

@@ -17,6 +17,11 @@ STARTS = [
     "indirect",
     "generated",
 ]  # for which systemctl says yes
+THERE = ["file", "directory", "link", "other"]
+# What of a platform is accounted for in `resources`, or does not concern what is on a host.
+KNOWN = frozenset(
+    ("packages", "directories", "files", "presence", "services", "probes", "prepare", "trial", "uninstall")
+) | {"tested_on", "verify"}
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -44,9 +49,78 @@ def secret_problems(values: Mapping[str, Any], declared: Mapping[str, Any]) -> l
     ]
 
 
-def probe_results(results: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """Return whether each probe came out well by its id, given the results of the task that ran them."""
-    return {result["__managed_agent_probe"]["id"]: result["rc"] == 0 for result in results}
+def things(platform: Mapping[str, Any]) -> list[str]:
+    """Return what a platform's agent may have on a host, each as <kind>:<name>."""
+    packages = dict.fromkeys([*platform["packages"], *platform["uninstall"].get("packages", [])])
+    paths = [
+        *(entry["path"] for entry in platform["files"]),
+        *(entry["path"] for entry in platform.get("directories", [])),
+        *platform.get("presence", []),
+        *platform["uninstall"].get("paths", []),
+    ]
+    return [
+        *(f"package:{name}" for name in packages),
+        *(f"user:{name}" for name in platform["uninstall"].get("users", [])),
+        *(f"path:{path}" for path in paths),
+    ]
+
+
+def families(platforms: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what to look for on a host and to ask it, by the family of its system."""
+    return {
+        family: {
+            "things": things(platform),
+            "probes": [_words(each["command"]) for each in platform.get("probes", [])],
+        }
+        for family, platform in platforms.items()
+    }
+
+
+def probe_results(probes: Sequence[Mapping[str, Any]], results: Sequence[bool]) -> dict[str, bool]:
+    """Return whether each probe came out well by its id."""
+    return {probe["id"]: bool(result) for probe, result in zip(probes, results, strict=True)}
+
+
+def questions(platform: Mapping[str, Any]) -> list[list[str]]:
+    """Return what says whether each preparation is done, and at last whether the trial is."""
+    steps = [*platform.get("prepare", []), *([platform["trial"]] if platform.get("trial") else [])]
+    return [_words(step["unless"]) for step in steps]
+
+
+def files(
+    declared: Sequence[Mapping[str, Any]], secrets: Mapping[str, Any], foreign: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return files as the module takes them, secret ones without what they hold.
+
+    `foreign` are things of the client's own, of which the module keeps a copy. Raise ValueError for a file
+    with a secret in it that is not said to be secret: it would be in the difference and in the log.
+    """
+    return [_file(entry, secrets, foreign) for entry in declared]
+
+
+def secret_contents(declared: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what secret files hold, by their paths."""
+    return {entry["path"]: str(entry["content"]) for entry in declared if entry.get("secret")}
+
+
+def units(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return services as the module takes them."""
+    return [{"name": entry["name"], "enabled": bool(entry.get("enabled", True))} for entry in declared]
+
+
+def _file(entry: Mapping[str, Any], secrets: Mapping[str, Any], foreign: Sequence[str]) -> dict[str, Any]:
+    found = {name: str(entry[name]) for name in ("path", "owner", "group", "mode")}
+    found["validate"] = entry.get("validate", "")
+    if entry.get("secret"):
+        return found
+    content = str(entry["content"])
+    if held := [name for name, value in secrets.items() if value and str(value) in content]:
+        raise ValueError(f"{entry['path']} holds the secret {', '.join(held)} and lacks `secret: true`")
+    return {**found, "content": content, "keep": f"path:{entry['path']}" in foreign}
+
+
+def _words(command: Sequence[Any]) -> list[str]:
+    return [str(word) for word in command]
 
 
 def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -69,14 +143,22 @@ def resources(
             for name in platform["packages"]
         ),
         *(_path("directory", each) for each in platform.get("directories", [])),
-        *(_path("file", each, _keyed(key, each["content"])) for each in platform["files"]),
-        *(_unit(each["name"], each.get("enabled", True)) for each in platform["services"]),
+        *(_path("file", each, _keyed(key, str(each["content"]))) for each in platform["files"]),
+        *(
+            {"kind": "path", "name": path, "expected": {"type": THERE}}
+            for path in platform.get("presence", [])
+        ),
+        *(_unit(each["name"], each["enabled"]) for each in units(platform["services"])),
         *_accounts(platform),
         *(
             _question(f"probe {each['id']}", each["command"], "yes" if probes[each["id"]] else "no")
             for each in platform.get("probes", [])
         ),
-        *(_question(each["title"], each["unless"], "yes") for each in platform.get("prepare", [])),
+        *(_question(f"step {number}", each, "yes") for number, each in enumerate(questions(platform), 1)),
+        *(
+            _question(f"a step of no known sort: {key}", ["false"], "yes")
+            for key in sorted(set(platform) - KNOWN)
+        ),
     ]
 
 
@@ -114,7 +196,7 @@ def _question(name: str, command: Sequence[Any], answer: str) -> dict[str, Any]:
     return {
         "kind": "command",
         "name": name,
-        "command": [str(word) for word in command],
+        "command": _words(command),
         "expected": {"succeeds": [answer]},
     }
 
@@ -193,6 +275,12 @@ class FilterModule:
             "managed_agent_with_defaults": with_defaults,
             "managed_agent_setting_problems": setting_problems,
             "managed_agent_secret_problems": secret_problems,
+            "managed_agent_things": things,
+            "managed_agent_families": families,
+            "managed_agent_questions": questions,
+            "managed_agent_files": files,
+            "managed_agent_secret_contents": secret_contents,
+            "managed_agent_units": units,
             "managed_agent_probe_results": probe_results,
             "managed_agent_check_results": check_results,
             "managed_agent_resources": resources,
