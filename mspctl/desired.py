@@ -23,9 +23,12 @@ from mspctl.workspace import Client
 
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 _OWN_SECRET = re.compile(  # as mspctl.references writes it: the host's own and no other's
-    r"lookup\('ansible\.builtin\.vars', 'vault_\w+' ~ mspctl_asset \| replace\('-', '_'\)\)"
+    r"'ansible\.builtin\.vars', 'vault_\w+' ~ mspctl_asset \| replace\('-', '_'\)"
 )
-_SETTING_FILE = re.compile(r"lookup\('ansible\.builtin\.file',([^()]*)\)")
+_FILE = "'ansible.builtin.file',"
+_KNOWN = re.compile(  # in the digest, or told by a file of the host's that receipts name
+    r"\bansible_(user|host|port)\b|\bansible_facts\['(os_family|distribution\w*|architecture)'\]"
+)
 _SETTING = re.compile(r"\bsettings\.(\w+)")
 _ELSEWHERE = re.compile(
     r"(?<![\w.'\"])(now|random|shuffle|hostvars|groups|play_hosts|query|q|lookup|ansible_\w+)\b"
@@ -161,12 +164,12 @@ def _of_service(client: Client, service: str, choice: OptIn, own: _Part) -> _Par
     text = path.read_text(encoding="utf-8")
     whole.files["record"] = hashlib.sha256(text.encode()).hexdigest()
     whole.secrets |= set(_SECRET_NAME.findall(text))
-    whole.doubt = whole.doubt or _doubt(text, f"providers/{service}/{choice.provider}.yml")
+    whole.doubt = whole.doubt or _doubt(text, f"providers/{service}/{choice.provider}.yml", may_look_up=True)
     record = catalog.provider(service, choice.provider, client.workspace.own_providers)
-    for looked_up in _SETTING_FILE.findall(text):
-        names = _SETTING.findall(looked_up)
+    for looked_up in _files_looked_up(text):
+        names = set(_SETTING.findall(looked_up))
         if len(names) != 1 or any(f"{service}_settings" in each for each in own.texts):
-            whole.doubt = whole.doubt or f"it looks up a file: {looked_up.strip()}"
+            whole.doubt = whole.doubt or f"it looks up a file: {looked_up}"
         for name in names:
             whole.files[f"settings.{name}"] = _named_file(client, record, choice, name)
     return whole
@@ -204,13 +207,38 @@ def _tail(host: Host) -> str:
     return "_" + str(host.connection["mspctl_asset"]).replace("-", "_")
 
 
-def _doubt(text: str, shown: str) -> str:
-    """Return what in a text's templates a digest of files cannot tell, "" where nothing is."""
+def _doubt(text: str, shown: str, *, may_look_up: bool = False) -> str:
+    """Return what in a text's templates a digest of files cannot tell, "" where nothing is.
+
+    With `may_look_up` somebody else sees to the files that it looks up.
+    """
     for template in _TEMPLATE.finditer(text):
-        known = _SETTING_FILE.sub("", _OWN_SECRET.sub("", template[0]))
-        if elsewhere := _ELSEWHERE.search(known):
+        rest = template[0]
+        for lookup in _lookups(template[0]):
+            if _OWN_SECRET.fullmatch(lookup) or (may_look_up and lookup.startswith(_FILE)):
+                rest = rest.replace(f"lookup({lookup})", "")
+        if elsewhere := _ELSEWHERE.search(_KNOWN.sub("", rest)):
             return f"{shown}: a template uses {elsewhere[1]}"
     return ""
+
+
+def _files_looked_up(text: str) -> Iterator[str]:
+    """Yield what stands for the name of each file that a text's templates look up."""
+    for template in _TEMPLATE.finditer(text):
+        for lookup in _lookups(template[0]):
+            if lookup.startswith(_FILE):
+                yield " ".join(lookup.removeprefix(_FILE).split())
+
+
+def _lookups(template: str) -> Iterator[str]:
+    """Yield what stands between the parentheses of each lookup."""
+    for found in re.finditer(r"\blookup\(", template):
+        depth, start = 1, found.end()
+        for end in range(start, len(template)):
+            depth += {"(": 1, ")": -1}.get(template[end], 0)
+            if depth == 0:
+                yield template[start:end]
+                break
 
 
 def _own_doubt(text: str, shown: str) -> str:

@@ -148,7 +148,7 @@ def _wave(run: _Underway, number: int, hosts: Sequence[str]) -> dict[str, HostSt
         if result:
             run.record(result)
             began.add(result.host)
-            if result.detail:
+            if result.detail and result.status in waves.LOST:
                 details[result.host] = f"{result.task}: {result.detail}"
         elif event.get("event") in ("verbose", "error", "warning") and event.get("stdout"):
             said.append(str(event["stdout"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import pwd
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ DOCUMENTATION = """
 module: managed_agent_look
 short_description: Look at a host in one go
 description:
-  - Tells the distribution as M(ansible.builtin.setup) does, what of some things is there, how probes end.
+  - Tells distribution and architecture as M(ansible.builtin.setup) does, what is there, how probes end.
 options:
   families:
     description: By family of systems, what to look for there; C(things) and C(probes).
@@ -38,6 +39,8 @@ probes:
   type: list
 """
 
+UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+
 
 def installed(names: list[str]) -> set[str]:
     """Return which packages are installed."""
@@ -58,6 +61,8 @@ def is_there(kind: str, name: str, packages: set[str]) -> bool:
             return bool(pwd.getpwnam(name))
         except KeyError:
             return False
+    if kind == "service":
+        return any(Path(folder, name).exists() for folder in UNIT_FOLDERS)
     return Path(name).exists()
 
 
@@ -98,7 +103,8 @@ def main() -> None:
         receipt = ""
     module.exit_json(
         changed=False,
-        ansible_facts={f"ansible_{name}": value for name, value in facts.items()},
+        ansible_facts={f"ansible_{name}": value for name, value in facts.items()}
+        | {"ansible_architecture": platform.machine()},
         receipt=receipt,
         **look(module, found.get("things", []), found.get("probes", [])),
     )
