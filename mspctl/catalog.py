@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from mspctl import handwritten
 from mspctl.errors import BadInput
-from mspctl.records import Json, OptIn, Provider
-from mspctl.records.provider import Setting
+from mspctl.records import Json, OptIn, Provider, Record
+from mspctl.records.provider import Capability, Generate, Setting
 
 PACKAGE = Path(__file__).resolve().parent
 PROVIDERS = PACKAGE / "data" / "providers"
@@ -60,15 +61,82 @@ def provider(capability: str, name: str, own: Path | None = None) -> Provider:
 
     Raise BadInput for a provider that is not there, with the known ones, and for mistakes in a record.
     """
+    path = provider_path(capability, name, own)
+    return handwritten.read(path, Provider, f"providers/{capability}/{name}.yml")
+
+
+def provider_path(capability: str, name: str, own: Path | None = None) -> Path:
+    """Return the file of a provider's record. Raise BadInput as `provider` does where there is none."""
     for folder in provider_paths(own):
         path = folder / capability / f"{name}.yml"
         if path.is_file():
-            return handwritten.read(path, Provider, f"providers/{capability}/{name}.yml")
+            return path
     known = sorted(
         {found.stem for folder in provider_paths(own) for found in (folder / capability).glob("*.yml")}
     )
     hint = handwritten.nearest(name, known) or f"; known: {', '.join(known) or 'none'}"
     raise BadInput(f"no {capability} provider '{name}'{hint}")
+
+
+def generated(services: Mapping[str, OptIn], own: Path | None = None) -> dict[str, dict[str, Generate]]:
+    """Return the secrets of the chosen services that are made for each host: service → name → how.
+
+    Raise BadInput as `provider` does.
+    """
+    records = {
+        service: provider(service, choice.provider, own)
+        for service, choice in services.items()
+        if service in get_args(Capability)  # of another, mspctl.inventory says the nearest
+    }
+    found = {
+        service: {name: secret.generate for name, secret in record.secrets.items() if secret.generate}
+        for service, record in records.items()
+    }
+    return {service: secrets for service, secrets in found.items() if secrets}
+
+
+class RoleOption(Record, frozen=True, kw_only=True):
+    """What a role may be told, from its meta/argument_specs.yml."""
+
+    type: str
+    description: str
+    required: bool = False
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@cache
+def own_roles() -> dict[str, dict[str, RoleOption]]:
+    """Return the roles of the provider's own hosts, each with its options by name, less the role's before it.
+
+    They are those with a play in playbooks/provider_side.yml, whose hosts are the group of that name.
+    """
+    plays = handwritten.load(playbook("provider_side").read_text(), "provider_side.yml")
+    return {str(play["hosts"]): _options(str(play["hosts"])) for play in plays}
+
+
+def _options(role: str) -> dict[str, RoleOption]:
+    path = content("roles") / role / "meta" / "argument_specs.yml"
+    options = handwritten.load(path.read_text(), f"{role}/{path.name}")["argument_specs"]["main"]["options"]
+    return {
+        name.removeprefix(f"{role}_"): RoleOption(
+            type=str(option["type"]),
+            description=_in_a_line(option["description"]),
+            required=bool(option.get("required")),
+            secret=bool(option.get("no_log")),
+            choices=tuple(option.get("choices", ())),
+        )
+        for name, option in options.items()
+    }
+
+
+def _in_a_line(text: object) -> str:
+    return " ".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def role_records() -> tuple[Path, ...]:
+    """Return the folders of the records that roles keep of what they bring, as provider records are kept."""
+    return tuple(sorted(content("roles").glob("*/records")))
 
 
 def providers(own: Path | None = None) -> dict[tuple[str, str], Path]:
@@ -164,7 +232,12 @@ def check_choice(where: str, service: str, choice: OptIn, own: Path | None = Non
     lines += [
         f"{where}.secrets.{name}: missing: {secret.description} Write vault:NAME."
         for name, secret in sorted(record.secrets.items())
-        if name not in choice.secrets
+        if name not in choice.secrets and not secret.generate
+    ]
+    lines += [
+        f"{where}.secrets.{name}: generated for each host; leave it out"
+        for name, secret in sorted(record.secrets.items())
+        if name in choice.secrets and secret.generate
     ]
     lines += [
         f"{where}.secrets.{name}: {choice.provider} has no such secret"

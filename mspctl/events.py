@@ -14,10 +14,12 @@ from typing import Any
 from mspctl.records import HostOutcome, HostStatus, TaskResult
 
 REPORT = "managed_agent_report"  # the variable with which a verify task reports
+RESOURCES = "managed_agent_resources"  # with which the role says what it manages
 MASK = "********"
 _TELLING = 4  # characters: a shorter secret would blacken every text
 _DETAIL = 400
 _DIFF = 20_000
+_CHANGES = 50
 _STATUS = {
     "runner_on_ok": HostStatus.OK,
     "runner_on_failed": HostStatus.FAILED,
@@ -50,10 +52,28 @@ def task_result(event: Mapping[str, Any], wave: int, secrets: Sequence[str]) -> 
         task=told(str(data.get("task", "")), 200, secrets),
         status=status,
         seconds=round(float(data.get("duration") or 0), 3),
-        detail=told(_detail(result), _DETAIL, secrets) if status in _TOLD else "",
+        detail=told(_detail(result) if status in _TOLD else _changes(result), _DETAIL, secrets),
         diff=_diff(result, secrets),
         report=masked(report, secrets) if isinstance(report, dict) else {},
     )
+
+
+def resources(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the host and what the role manages on it, None where `event` says nothing of it.
+
+    The task runs here and renders our own records: what a module brings back from a host is never taken.
+    """
+    data: dict[str, Any] = event.get("event_data") or {}
+    is_ours = event.get("event") == "runner_on_ok" and data.get("task_action") == "ansible.builtin.debug"
+    result = data.get("res")
+    found = result.get(RESOURCES) if is_ours and isinstance(result, dict) else None
+    return (str(data.get("host", "")), found) if isinstance(found, dict) else None
+
+
+def _changes(result: Mapping[str, Any]) -> str:
+    """Return what a task that does several things says it did, each in words."""
+    changes = result.get("changes")
+    return "; ".join(map(str, changes[:_CHANGES])) if isinstance(changes, list) else ""
 
 
 _TOLD = frozenset({HostStatus.FAILED, HostStatus.UNREACHABLE})

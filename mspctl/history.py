@@ -28,6 +28,7 @@ class RunSummary(Record, frozen=True, kw_only=True):
     status: str  # complete | stopped | interrupted | cut off
     hosts: int
     changed: int  # hosts
+    proved: int  # hosts left out, proved unchanged
     lost: tuple[str, ...]
     resumes: str = ""
 
@@ -66,8 +67,9 @@ def summarised(records: Sequence[RunRecord]) -> RunSummary | None:
         seconds=round((ended.ended_at - started.started_at).total_seconds(), 1) if ended else 0.0,
         mode="preview" if started.check else "run",
         status=ended.status if ended else "cut off",
-        hosts=sum(map(len, started.waves)),
+        hosts=sum(map(len, started.waves)) + len(waves.proved(records)),
         changed=sum(1 for status in statuses.values() if status is HostStatus.CHANGED),
+        proved=len(waves.proved(records)),
         lost=waves.lost(records),
         resumes=started.resumes,
     )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, get_args
 
 import msgspec
@@ -28,14 +29,14 @@ from mspctl.records import (
     WorkspaceFile,
 )
 from mspctl.records.provider import Capability
-from mspctl.references import variable
+from mspctl.references import generated_template, variable
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
 AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
 """Groups with a meaning: a host gets into one by being chosen, never by what it is called."""
-_SSH = " ".join(
+SSH_OPTIONS = " ".join(
     (
         "-o StrictHostKeyChecking=yes",
         "-o GlobalKnownHostsFile=/dev/null",
@@ -75,9 +76,11 @@ def build(
     assets: Iterable[Asset],
     overrides: OverridesFile,
     today: date,
+    generated: Mapping[str, Iterable[str]] = MappingProxyType({}),
 ) -> Inventory:
     """Return the inventory of the client `name`, hosts sorted by name.
 
+    `generated` names the secrets of each service that are made for every host: `catalog.generated`.
     Raise BadInput for a service that does not exist, a group that no host is in, or an exclusion of an
     asset that is not there.
     """
@@ -86,8 +89,8 @@ def build(
     groups = [_groups(asset) for asset in present]
     _check_references(name, client, present, set().union(*groups), services)
     by_asset = {override.asset: override for override in overrides.assets}
-    nobody = _connection(client.connection)
-    logins = {site.name: _connection(connection_of(client, site.name)) for site in client.sites}
+    nobody = login_variables(client.connection)
+    logins = {site.name: login_variables(connection_of(client, site.name)) for site in client.sites}
     return Inventory(
         hosts=tuple(
             _host(
@@ -101,9 +104,12 @@ def build(
             for asset, base in zip(present, groups, strict=True)
         ),
         group_variables={
-            "all": {"mspctl_client": name, "ansible_ssh_common_args": _SSH},
+            "all": {"mspctl_client": name, "ansible_ssh_common_args": SSH_OPTIONS},
             "linux": {"ansible_python_interpreter": "/usr/bin/python3"},
-            **{service: _service_variables(service, choice) for service, choice in services.items()},
+            **{
+                service: _service_variables(service, choice, generated.get(service, ()))
+                for service, choice in services.items()
+            },
         },
         services=services,
     )
@@ -184,7 +190,7 @@ def _host(
             **({"ansible_connection": "ssh", **login} if asset.get("os") in LINUX else {}),
         },
         discovered={key: value.value for key, value in sorted(asset.profile.items())},
-        overrides=_connection(override.connection) if override else {},
+        overrides=login_variables(override.connection) if override else {},
         left_alone=reason,
         excluded=excluded,
     )
@@ -277,7 +283,7 @@ def _merge(under: Connection, over: Connection) -> Connection:
     return msgspec.structs.replace(under, **said)
 
 
-def _connection(connection: Connection) -> dict[str, Json]:
+def login_variables(connection: Connection) -> dict[str, Json]:
     """Return a connection as Ansible's variables; secrets as references into the vault."""
     found: dict[str, Json] = {
         "ansible_user": connection.user,
@@ -294,11 +300,14 @@ def _reference(reference: str | None) -> str | None:
     return f"{{{{ {variable(reference)} }}}}" if reference else None
 
 
-def _service_variables(service: str, choice: OptIn) -> dict[str, Json]:
+def _service_variables(service: str, choice: OptIn, generated: Iterable[str]) -> dict[str, Json]:
     return {
         f"{service}_provider": choice.provider,
         f"{service}_settings": dict(choice.settings),
-        f"{service}_secrets": {key: _reference(value) for key, value in sorted(choice.secrets.items())},
+        f"{service}_secrets": {
+            **{key: _reference(value) for key, value in sorted(choice.secrets.items())},
+            **{key: generated_template(service, key) for key in sorted(generated)},
+        },
     }
 
 

@@ -16,6 +16,17 @@ def variable(reference: str) -> str:
     return VARIABLE_PREFIX + reference.removeprefix("vault:")
 
 
+def generated_name(service: str, secret: str, asset: str) -> str:
+    """Return the name in the client's vault of a secret generated for one asset, by the asset's id."""
+    return f"{service}_{secret}_{asset.replace('-', '_')}"
+
+
+def generated_template(service: str, secret: str) -> str:
+    """Return what Ansible renders to the secret of the host at hand, and of no other."""
+    prefix = f"{VARIABLE_PREFIX}{service}_{secret}_"
+    return f"{{{{ lookup('ansible.builtin.vars', '{prefix}' ~ mspctl_asset | replace('-', '_')) }}}}"
+
+
 def references(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
     """Return the secrets that records refer to: name → the places, each `file: path inside it`.
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ import msgspec
 from mspctl import catalog, events, waves, windows
 from mspctl.errors import BadInput, MspctlError
 from mspctl.records import (
+    HostOutcome,
     HostStatus,
     Json,
     Record,
@@ -54,6 +55,7 @@ class Order(Record, frozen=True, kw_only=True):
     verbosity: int = 0
     resumes: str = ""
     deadlines: dict[str, datetime] = msgspec.field(default_factory=dict)  # host: when it must be left alone
+    proved: dict[str, str] = msgspec.field(default_factory=dict)  # host that needs no run: why
 
 
 class Unlock(Record, frozen=True, kw_only=True):
@@ -62,9 +64,14 @@ class Unlock(Record, frozen=True, kw_only=True):
     vault_password: str = ""
     become_password: str = ""
     secrets: tuple[str, ...] = ()
+    receipts_key: str = ""  # with it the roles say what they manage
 
     def __repr__(self) -> str:
         return "Unlock(…)"
+
+
+def _nobody(_host: str, _managed: Mapping[str, Any]) -> None:
+    """Take what a role manages on a host, and do nothing with it."""
 
 
 def run(
@@ -74,16 +81,21 @@ def run(
     unlock: Unlock,
     own_providers: Path,
     record: Callable[[RunRecord], None],
+    manage: Callable[[str, Mapping[str, Any]], None] = _nobody,
 ) -> RunEnded:
     """Run `order` wave by wave on the hosts of the inventory file; hand each record over as it comes.
+
+    `manage` is told what each role manages on each host, where the roles were given a key for it.
 
     A host's failure is a record; a wave that fails beyond the budget ends the run with status `stopped`,
     Ctrl-C with `interrupted`. Raise MspctlError when Ansible itself cannot run the playbook.
     """
     record(_started(order, run_id, unlock.secrets))
+    for host, reason in sorted(order.proved.items()):
+        record(HostOutcome(wave=0, host=host, status=HostStatus.PROVED, detail=reason))
     _sweep_leftovers()
     with _interruptible() as is_interrupted, _private_folder() as private:
-        underway = _Underway(order, inventory, private, unlock, own_providers, record, is_interrupted)
+        underway = _Underway(order, inventory, private, unlock, own_providers, record, manage, is_interrupted)
         longest = 0.0
         for number, hosts in enumerate(order.waves, 1):
             began = datetime.now(UTC)
@@ -114,6 +126,7 @@ class _Underway:
     unlock: Unlock
     own_providers: Path
     record: Callable[[RunRecord], None]
+    manage: Callable[[str, Mapping[str, Any]], None]
     is_interrupted: Callable[[], bool]
 
 
@@ -129,11 +142,13 @@ def _wave(run: _Underway, number: int, hosts: Sequence[str]) -> dict[str, HostSt
             (run.private / _VARIABLES).unlink(missing_ok=True)
         if event.get("event") == "playbook_on_stats":
             stats.update(event.get("event_data") or {})
+        if managed := events.resources(event):
+            run.manage(*managed)
         result = events.task_result(event, number, run.unlock.secrets)
         if result:
             run.record(result)
             began.add(result.host)
-            if result.detail:
+            if result.detail and result.status in waves.LOST:
                 details[result.host] = f"{result.task}: {result.detail}"
         elif event.get("event") in ("verbose", "error", "warning") and event.get("stdout"):
             said.append(str(event["stdout"]))
@@ -162,7 +177,7 @@ def _start(run: _Underway, number: int, hosts: Sequence[str], take: Callable[[di
 
     order = run.order
     _write_private(run.private / "limit", "\n".join(hosts))
-    _write_private(run.private / _VARIABLES, _variables(order, run.own_providers))
+    _write_private(run.private / _VARIABLES, _variables(order, run.own_providers, run.unlock))
     return ansible_runner.run(
         private_data_dir=str(run.private),
         ident=f"wave-{number}",
@@ -206,10 +221,14 @@ def _answers(unlock: Unlock) -> dict[str, str]:
     return {prompt: answer for prompt, answer in answers.items() if answer}
 
 
-def _variables(order: Order, own_providers: Path) -> str:
-    paths = [str(path) for path in catalog.provider_paths(own_providers)]
-    ours = {"managed_agent_provider_paths": paths, "managed_agent_signs": catalog.signs(own_providers)}
-    return json.dumps({**ours, **order.variables})
+def _variables(order: Order, own_providers: Path, unlock: Unlock) -> str:
+    paths = [str(path) for path in (*catalog.provider_paths(own_providers), *catalog.role_records())]
+    ours = {
+        "managed_agent_provider_paths": paths,
+        "managed_agent_signs": catalog.signs(own_providers),
+        "managed_agent_receipts_key": unlock.receipts_key,
+    }
+    return json.dumps(ours | order.variables)
 
 
 def _environment(private: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ the names can be listed without the password, and a changed secret is a change o
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,10 @@ class Vault:
         """Return the names of all secrets, sorted; needs no password. Raise BadInput if it is no vault."""
         return tuple(sorted(name.removeprefix(VARIABLE_PREFIX) for name in self._ciphertexts()))
 
+    def ciphertexts(self) -> dict[str, str]:
+        """Return every secret as it lies in the file, by its variable's name; needs no password."""
+        return dict(self._ciphertexts())
+
     def get(self, reference: str) -> str:
         """Return the secret of a reference such as vault:psk. Raise MspctlError: missing, wrong password."""
         name = reference.removeprefix("vault:")
@@ -57,10 +61,15 @@ class Vault:
 
     def set(self, name: str, value: str) -> None:
         """Encrypt `value` as `name`; the other secrets keep their bytes."""
+        self.update({name: value})
+
+    def update(self, values: Mapping[str, str]) -> None:
+        """Encrypt values by their names; the other secrets keep their bytes."""
         texts = self._ciphertexts()
         if texts:  # one vault, one password: a slip of the keyboard must not make a second
             self.get(min(texts).removeprefix(VARIABLE_PREFIX))
-        texts[VARIABLE_PREFIX + name] = self._library.encrypt(value.encode()).decode()
+        for name, value in values.items():
+            texts[VARIABLE_PREFIX + name] = self._library.encrypt(value.encode()).decode()
         self._write(texts)
 
     def remove(self, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, RunStarted
 
-DONE = frozenset({HostStatus.OK, HostStatus.CHANGED})
+DONE = frozenset({HostStatus.OK, HostStatus.CHANGED, HostStatus.PROVED})
 LOST = frozenset({HostStatus.FAILED, HostStatus.UNREACHABLE})
 
 
@@ -59,6 +59,11 @@ def only(planned: Sequence[Sequence[str]], hosts: Container[str]) -> tuple[tuple
     """Return the waves less every host that is not in `hosts`; no wave is empty."""
     kept = (tuple(host for host in wave if host in hosts) for wave in planned)
     return tuple(wave for wave in kept if wave)
+
+
+def proved(records: Iterable[RunRecord]) -> tuple[str, ...]:
+    """Return the hosts that were left out because nothing on them has changed, sorted."""
+    return tuple(sorted(host for host, status in outcomes(records).items() if status is HostStatus.PROVED))
 
 
 def lost(records: Sequence[RunRecord]) -> tuple[str, ...]:

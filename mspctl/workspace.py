@@ -27,6 +27,7 @@ from mspctl.records import (
     CoverageCount,
     Inspection,
     OverridesFile,
+    Receipt,
     Record,
     RunRecord,
     RunStarted,
@@ -85,6 +86,10 @@ class Workspace:
     def vault(self) -> Vault:
         """Return the provider's own vault."""
         return Vault(self.root / "vault.yml", self.password, "vault.yml")
+
+    def own_side(self) -> "OwnSide":
+        """Return the folder of the provider's own hosts."""
+        return OwnSide(self)
 
     def clients(self) -> tuple[str, ...]:
         """Return the names of all clients, sorted."""
@@ -152,68 +157,27 @@ class Workspace:
         return process.run(("git", *argv), cwd=self.root, timeout_seconds=_GIT_SECONDS, check=check)
 
 
-class Client:
-    """The folder of one client."""
+class Folder:
+    """What somebody's hosts are kept in: runs, logs, a vault, a lock, and commits that name whose it is."""
 
-    def __init__(self, workspace: Workspace, name: str) -> None:
-        """Take the workspace and the client's name; `Workspace.client` checks that it exists."""
+    def __init__(self, workspace: Workspace, name: str, path: Path) -> None:
+        """Take the workspace, whose folder it is, and where it lies."""
         self.workspace = workspace
         self.name = name
-        self.path = workspace.root / CLIENTS / name
+        self.path = path
 
     def shown(self, *parts: str) -> str:
-        """Return a path of this client as the engineer knows it: from the workspace's root."""
-        return "/".join((CLIENTS, self.name, *parts))
-
-    def file(self) -> ClientFile:
-        """Return client.yml. Raise BadInput with every mistake in it."""
-        return handwritten.read(self.path / "client.yml", ClientFile, self.shown("client.yml"))
-
-    def overrides(self) -> OverridesFile:
-        """Return overrides.yml; empty where there is none. Raise BadInput with every mistake in it."""
-        path = self.path / "overrides.yml"
-        if not path.exists():
-            return OverridesFile()
-        return handwritten.read(path, OverridesFile, self.shown("overrides.yml"))
-
-    def edit_overrides(self, change: Callable[[Any], None]) -> None:
-        """Apply `change` to the mapping of overrides.yml, keeping comments. Raise BadInput as `edit` does."""
-        handwritten.edit(self.path / "overrides.yml", change, OverridesFile, self.shown("overrides.yml"))
+        """Return a path in this folder as the engineer knows it: from the workspace's root."""
+        return "/".join((self.path.relative_to(self.workspace.root).as_posix(), *parts))
 
     def vault(self) -> Vault:
-        """Return the client's vault."""
+        """Return the vault of these hosts."""
         return Vault(self.path / "vault.yml", self.workspace.password, self.shown("vault.yml"))
 
     def known_hosts(self) -> str:
         """Return the pinned SSH host keys, in OpenSSH's format."""
         path = self.path / "known_hosts"
         return path.read_text(encoding="utf-8") if path.exists() else ""
-
-    def scans(self) -> Iterator[ScanRecord]:
-        """Yield every record of every scan, oldest scan first. Raise BadInput for a line that is none."""
-        for path in sorted((self.path / "observations").glob("*.jsonl"), key=lambda path: path.stem):
-            yield from self._read(path, ScanRecord)
-
-    def assets(self) -> tuple[AssetRecord, ...]:
-        """Return assets.jsonl: the assets, what is ambiguous, and who is known of and was not seen."""
-        return tuple(self._read(self.path / "assets.jsonl", AssetRecord))
-
-    def inspections(self) -> tuple[Inspection, ...]:
-        """Return inspections.jsonl: what logins showed."""
-        return tuple(self._read(self.path / "inspections.jsonl", Inspection))
-
-    def coverage(self) -> tuple[Coverage, ...]:
-        """Return evidence.jsonl."""
-        return tuple(self._read(self.path / "evidence.jsonl", Coverage))
-
-    def coverage_history(self) -> tuple[CoverageCount, ...]:
-        """Return coverage.jsonl: how coverage changed over time, oldest first."""
-        found = self._read(self.path / "coverage.jsonl", CoverageCount)
-        return tuple(sorted(found, key=lambda each: (each.run, each.service)))
-
-    def unmatched(self) -> tuple[Unmatched, ...]:
-        """Return unmatched.jsonl: what the provider's servers know of the client beyond its hosts."""
-        return tuple(self._read(self.path / "unmatched.jsonl", Unmatched))
 
     def runs(self) -> tuple[str, ...]:
         """Return the ids of all runs, oldest first."""
@@ -324,6 +288,78 @@ class Client:
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     where = self.shown(path.relative_to(self.path).as_posix())
                     raise BadInput(f"{where}:{number}: {error}; restore it with `git checkout`") from None
+
+
+class Client(Folder):
+    """The folder of one client."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        """Take the workspace and the client's name; `Workspace.client` checks that it exists."""
+        super().__init__(workspace, name, workspace.root / CLIENTS / name)
+
+    def file(self) -> ClientFile:
+        """Return client.yml. Raise BadInput with every mistake in it."""
+        return handwritten.read(self.path / "client.yml", ClientFile, self.shown("client.yml"))
+
+    def overrides(self) -> OverridesFile:
+        """Return overrides.yml; empty where there is none. Raise BadInput with every mistake in it."""
+        path = self.path / "overrides.yml"
+        if not path.exists():
+            return OverridesFile()
+        return handwritten.read(path, OverridesFile, self.shown("overrides.yml"))
+
+    def edit_overrides(self, change: Callable[[Any], None]) -> None:
+        """Apply `change` to the mapping of overrides.yml, keeping comments. Raise BadInput as `edit` does."""
+        handwritten.edit(self.path / "overrides.yml", change, OverridesFile, self.shown("overrides.yml"))
+
+    def scans(self) -> Iterator[ScanRecord]:
+        """Yield every record of every scan, oldest scan first. Raise BadInput for a line that is none."""
+        for path in sorted((self.path / "observations").glob("*.jsonl"), key=lambda path: path.stem):
+            yield from self._read(path, ScanRecord)
+
+    def assets(self) -> tuple[AssetRecord, ...]:
+        """Return assets.jsonl: the assets, what is ambiguous, and who is known of and was not seen."""
+        return tuple(self._read(self.path / "assets.jsonl", AssetRecord))
+
+    def inspections(self) -> tuple[Inspection, ...]:
+        """Return inspections.jsonl: what logins showed."""
+        return tuple(self._read(self.path / "inspections.jsonl", Inspection))
+
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Return evidence.jsonl."""
+        return tuple(self._read(self.path / "evidence.jsonl", Coverage))
+
+    def coverage_history(self) -> tuple[CoverageCount, ...]:
+        """Return coverage.jsonl: how coverage changed over time, oldest first."""
+        found = self._read(self.path / "coverage.jsonl", CoverageCount)
+        return tuple(sorted(found, key=lambda each: (each.run, each.service)))
+
+    def unmatched(self) -> tuple[Unmatched, ...]:
+        """Return unmatched.jsonl: what the provider's servers know of the client beyond its hosts."""
+        return tuple(self._read(self.path / "unmatched.jsonl", Unmatched))
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Return receipts.jsonl: what rollouts left on the hosts."""
+        return tuple(self._read(self.path / "receipts.jsonl", Receipt))
+
+
+class OwnSide(Folder):
+    """The folder of the provider's own hosts; what is written by hand about them stands in mspctl.yml."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Take the workspace."""
+        super().__init__(workspace, "provider", workspace.root / "provider")
+
+    @contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """Hold the provider's own hosts for one command; the folder is made by the first."""
+        self.path.mkdir(exist_ok=True)
+        with super().lock(command):
+            yield
+
+    def vault(self) -> Vault:
+        """Return the provider's own vault."""
+        return self.workspace.vault()
 
 
 def _end_torn_line(path: Path, stream: FileIO) -> None:

@@ -21,7 +21,7 @@ def test_every_shipped_record_is_valid_and_named_as_its_file(capability: str, na
 
 
 def test_the_services_of_the_first_release_are_shipped() -> None:
-    assert {("monitoring", "zabbix"), ("antivirus", "clamav")} <= set(SHIPPED)
+    assert {("monitoring", "zabbix"), ("antivirus", "clamav"), ("backup", "restic")} <= set(SHIPPED)
 
 
 def test_an_unknown_provider_is_told_with_the_nearest() -> None:
@@ -119,6 +119,26 @@ def test_an_unknown_provider_is_a_mistake_of_the_choice() -> None:
         line
         == "client.yml: services.monitoring.provider: no monitoring provider 'zabix'; did you mean 'zabbix'?"
     )
+
+
+def restic(**secrets: str) -> OptIn:
+    return OptIn(provider="restic", settings={"server": "https://192.0.2.1:8000"}, secrets=secrets)
+
+
+def test_secrets_that_are_generated_are_not_asked_for() -> None:
+    where = "client.yml: services.backup"
+    assert catalog.check_choice(where, "backup", restic()) == ()
+    assert catalog.check_choice(where, "backup", restic(encryption_password="vault:mine")) == (
+        f"{where}.secrets.encryption_password: generated for each host; leave it out",
+    )
+
+
+def test_what_is_generated_is_known_by_service() -> None:
+    services = {"backup": restic(), "monitoring": zabbix(), "nonsense": OptIn(provider="x")}
+    found = catalog.generated(services)
+    assert {service: set(secrets) for service, secrets in found.items()} == {
+        "backup": {"repository_password", "encryption_password"}
+    }
 
 
 def test_playbooks_and_roles_are_found() -> None:

@@ -244,3 +244,27 @@ def test_what_an_engineer_can_act_on_is_said_in_words() -> None:
     result = events.task_result(event, 1, ())
     assert result is not None
     assert result.detail.startswith("its SSH host key is not the pinned one")
+
+
+def test_what_a_fat_task_did_is_told_item_by_item_and_bounded() -> None:
+    changes = ["wrote /etc/a.conf", f"set mode of /etc/{SECRET}", "\x1b[2Jmade /var/lib/x", *["x"] * 500]
+    found = task_result(event(res={"changed": True, "changes": changes}), 1, (SECRET,))
+    assert found
+    assert found.detail.startswith(f"wrote /etc/a.conf; set mode of /etc/{MASK}; [2Jmade /var/lib/x; x; x")
+    assert len(found.detail) < 500 and shows(found.detail)
+    assert task_result(event(res={"changes": "no list"}), 1, ()) == task_result(event(res={}), 1, ())
+
+
+def test_only_our_own_task_says_what_is_managed() -> None:
+    """A module brings back whatever a host wants it to; a debug task runs here."""
+    managed = {"managed_agent_resources": {"capability": "monitoring"}}
+    ours = event(task_action="ansible.builtin.debug", res=managed)
+    assert events.resources(ours) == ("web", {"capability": "monitoring"})
+    for other in (
+        event(task_action="managed_agent_look", res=managed),
+        event("runner_on_failed", task_action="ansible.builtin.debug", res=managed),
+        event(task_action="ansible.builtin.debug", res={"managed_agent_resources": "x"}),
+        event(task_action="ansible.builtin.debug", res=None),
+        {"event": "verbose"},
+    ):
+        assert events.resources(other) is None

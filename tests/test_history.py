@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from mspctl import waves
+from mspctl.cli.rollout import verdict
 from mspctl.history import differences, of_hosts, summarised, telling, times
 from mspctl.records import HostStatus, RunEnded, RunRecord, TaskResult
 from tests.samples import NOW, ended, outcome, started
@@ -72,3 +74,22 @@ def test_two_runs_differ_in_hosts_and_in_tasks() -> None:
         ("b", "install"): ("failed", "changed"),
     }
     assert differences(SECOND, SECOND) == ()
+
+
+def test_hosts_that_needed_no_run_are_counted_and_said() -> None:
+    run = (
+        started([("b",)]),
+        outcome("a", HostStatus.PROVED, wave=0),
+        outcome("c", HostStatus.PROVED, wave=0),
+        outcome("b"),
+        ended(),
+    )
+    found = summarised(run)
+    assert found and (found.hosts, found.proved, found.changed, found.lost) == (3, 2, 0, ())
+    said = verdict(run)
+    assert "3 hosts (2 proved unchanged, no run needed)" in said
+    assert "nothing changed: every host is already as it should be" in said
+    assert not waves.is_unfinished(run)
+    cut = (*run[:3], ended("stopped"))
+    assert "1 hosts not begun" in verdict(cut)
+    assert waves.remaining(cut) == (("b",),)

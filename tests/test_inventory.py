@@ -41,6 +41,24 @@ def hosts_json(inventory: Inventory) -> dict[str, Any]:
     return found
 
 
+def test_a_host_is_given_its_own_generated_secret_by_reference() -> None:
+    backup = OptIn(provider="restic", settings={}, secrets={"shared": "vault:shared"})
+    client = client_file({"backup": backup})
+    found = build(
+        "acme",
+        client,
+        WorkspaceFile(provider="N"),
+        [asset("db")],
+        OverridesFile(),
+        TODAY,
+        {"backup": ["key"]},
+    )
+    assert found.group_variables["backup"]["backup_secrets"] == {
+        "shared": "{{ vault_shared }}",
+        "key": "{{ lookup('ansible.builtin.vars', 'vault_backup_key_' ~ mspctl_asset | replace('-', '_')) }}",
+    }
+
+
 # Groups
 
 

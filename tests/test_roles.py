@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from mspctl.records.provider import Platform
+
 ROOT = Path(__file__).parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
-RECORDS = sorted((ROOT / "mspctl/data/providers").glob("*/*.yml"))
+RECORDS = sorted([*ROOT.glob("mspctl/data/providers/*/*.yml"), *ROOT.glob("roles/*/records/*/*.yml")])
 TASK_FILES = sorted(
     [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
 )
@@ -65,10 +67,11 @@ def test_argument_specs_and_defaults_say_the_same(role: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TASK_FILES, ids=_name)
-def test_tasks_use_builtin_modules_by_their_full_names(path: Path) -> None:
+def test_tasks_use_builtin_modules_by_their_full_names_and_our_own(path: Path) -> None:
     for task in _tasks(path):
         modules = task.keys() - KEYWORDS
-        assert all(module.startswith("ansible.builtin.") for module in modules), task["name"]
+        ours = {file.stem for file in ROOT.glob("roles/*/library/*.py")}
+        assert all(module.startswith("ansible.builtin.") for module in modules - ours), task["name"]
         if modules & {"ansible.builtin.command", "ansible.builtin.shell"}:
             assert "changed_when" in task, task["name"]
             # What runs in check mode as well must be unable to change anything.
@@ -263,3 +266,24 @@ def _failures_of_a_rollout(folder: Path) -> dict[str, str]:
     assert run.returncode == 2, run.stdout + run.stderr
     failures = re.findall(r"^fatal: \[([a-z-]+)\]: FAILED! => (.+)$", run.stdout + run.stderr, re.MULTILINE)
     return {host: json.loads(result)["msg"] for host, result in failures}
+
+
+def test_everything_a_platform_may_hold_is_asked_about() -> None:
+    """A step that the gate does not know is never taken for done."""
+    known = set(Platform.__struct_fields__)
+    assert known <= filters.KNOWN
+    platform: dict[str, Any] = {"packages": [], "files": [], "services": [], "uninstall": {}}
+    plain = filters.resources(platform, {}, "key", "/receipt")
+    more = filters.resources({**platform, "enrol": [{"command": ["x"]}]}, {}, "key", "/receipt")
+    (added,) = [each for each in more if each not in plain]
+    assert added["command"] == ["false"] and added["expected"] == {"succeeds": ["yes"]}
+
+
+def test_a_secret_in_a_file_that_is_not_said_to_be_secret_is_refused() -> None:
+    entry = {"path": "/etc/x", "owner": "root", "group": "root", "mode": "0644", "content": "key = 0f0f0f"}
+    with pytest.raises(ValueError, match="/etc/x holds the secret psk and lacks `secret: true`"):
+        filters.files([entry], {"psk": "0f0f0f"}, [])
+    (found,) = filters.files([{**entry, "secret": True}], {"psk": "0f0f0f"}, ["path:/etc/x"])
+    assert "content" not in found
+    (found,) = filters.files([entry], {"psk": "another"}, ["path:/etc/x"])
+    assert found["content"] == "key = 0f0f0f" and found["keep"]

@@ -1,7 +1,8 @@
 """Print the state of a host, a line each: files with owner, mode and digest, packages, accounts, units.
 
 Run inside the container. Left out is what lives and changes by itself: kernel file systems, temporary files,
-logs. With the argument `installed`, what package management legitimately remembers is left out as well.
+logs, databases. With the argument `installed`, what package management legitimately remembers is left out as
+well.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from pathlib import Path
 VOLATILE = {
     "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log",  # noqa: S108 (left out, not used)
     "/home/technician/.ansible", "/root/.ansible", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname",
+    "/var/lib/postgresql", "/var/lib/mysql",
 }  # fmt: skip
 # The caches and the database of apt and dpkg, the backup copies of account files, the registry of ucf, and
 # the folder in which systemd keeps the stamps of all persistent timers.

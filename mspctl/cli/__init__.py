@@ -21,6 +21,7 @@ from mspctl.cli.inspect import inspect
 from mspctl.cli.inventory import inventory
 from mspctl.cli.offboard import offboard
 from mspctl.cli.onboard import onboard
+from mspctl.cli.provider_side import provider_side
 from mspctl.cli.providers import providers
 from mspctl.cli.report import report
 from mspctl.cli.rollout import rollout
@@ -39,6 +40,7 @@ _DATA_FLOW = (
     client,
     secret,
     providers,
+    provider_side,
     doctor,
     discover,
     import_,

@@ -75,4 +75,5 @@ def load(client: Client) -> Inventory:
     if lines:
         raise BadInput(lines)
     found = [asset for asset in client.assets() if isinstance(asset, Asset)]
-    return build(client.name, file, settings, found, client.overrides(), date.today())
+    generated = catalog.generated(chosen_services(file, settings), client.workspace.own_providers)
+    return build(client.name, file, settings, found, client.overrides(), date.today(), generated)

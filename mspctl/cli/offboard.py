@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from mspctl import catalog, consoles, offboarding
+from mspctl.cli.enrolment import forget
+from mspctl.cli.gate import KEY
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
@@ -102,7 +104,7 @@ def _taken_off(
         forks=forks or settings.forks,
         failure_budget=settings.failure_budget,
     )
-    return run_order(client, cut(client, built, order), ask_become)
+    return run_order(client, built, cut(client, built, order), ask_become)
 
 
 def _looked(client: Client, built: Inventory, forks: int | None, ask_become: bool) -> tuple[Absence, ...]:
@@ -111,7 +113,8 @@ def _looked(client: Client, built: Inventory, forks: int | None, ask_become: boo
     look: tuple[RunRecord, ...] = ()
     if hosts:
         width = forks or client.workspace.settings().rollout.forks
-        look = run_order(client, Order(playbook=LOOK, waves=(hosts,), check=False, forks=width), ask_become)
+        order = Order(playbook=LOOK, waves=(hosts,), check=False, forks=width)
+        look = run_order(client, built, order, ask_become)
     removals = (record for run in client.runs() for record in client.run(run))
     found = offboarding.absences(built, look, removals)
     client.save_records("absence.jsonl", found)
@@ -122,6 +125,7 @@ def _looked(client: Client, built: Inventory, forks: int | None, ask_become: boo
 
 def _forgotten(client: Client, built: Inventory) -> None:
     """Take the hosts off the servers that know them. Raise MspctlError where one cannot be asked."""
+    forget(client, built)
     for choice, service in ((choice, service) for service, choice in sorted(built.services.items())):
         query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
         if query:
@@ -140,7 +144,7 @@ def _handed_over(client: Client, password: Path | None) -> None:
     path = client.path / HANDOVER
     path.unlink(missing_ok=True)
     handed = Vault(path, password_from_file(password), client.shown(HANDOVER))
-    for name in vault.names():
+    for name in set(vault.names()) - {KEY}:  # of no use to anybody but the gate
         handed.set(name, vault.get(name))
     client.commit(f"offboard: {len(handed.names())} credentials handed over")
 

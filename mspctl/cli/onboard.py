@@ -39,6 +39,7 @@ from mspctl.workspace import Client
 @click.option(
     "--outside-window", "any_time", is_flag=True, help="Change hosts also outside their maintenance window."
 )
+@click.option("--full", is_flag=True, help="Go to every host, also to those that are proved unchanged.")
 @json_option
 @client_argument
 def onboard(
@@ -48,6 +49,7 @@ def onboard(
     ask_become_pass: bool,
     wait_seconds: int,
     any_time: bool,
+    full: bool,
     as_json: bool,
 ) -> None:
     """Discover, write the inventory, roll out, verify: each step a commit, each safe to repeat.
@@ -72,7 +74,7 @@ def onboard(
             sys.exit(ExitCode.OK)
         note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
         order = _order(client, built, apply_, forks)
-        records = run_order(client, order, ask_become_pass, any_time=any_time)
+        records = run_order(client, built, order, ask_become_pass, any_time=any_time, full=full)
         code = exit_code(records)
         if not apply_ or code is ExitCode.INTERRUPTED:
             answer(records, summary(records), as_json)

@@ -75,7 +75,10 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
              setting.description)
             for key, setting in record.settings.items()
         ),
-        *(("secret", key, "", "required", secret.description) for key, secret in record.secrets.items()),
+        *(
+            ("secret", key, "", "generated" if secret.generate else "required", secret.description)
+            for key, secret in record.secrets.items()
+        ),
     ]  # fmt: skip
     does = [
         *(

@@ -10,10 +10,13 @@ from msgspec import structs
 
 from mspctl import catalog, waves, windows
 from mspctl import rollout as engine
+from mspctl.cli import gate
+from mspctl.cli.enrolment import enrol
+from mspctl.cli.gate import Gate
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
 from mspctl.cli.output import answer, note, progress, table
-from mspctl.cli.secret import missing_secrets
+from mspctl.cli.secret import generate, missing_secrets
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import MASK
 from mspctl.handwritten import nearest
@@ -49,6 +52,7 @@ PLAYBOOK = "rollout"
 @click.option(
     "--outside-window", "any_time", is_flag=True, help="Change hosts also outside their maintenance window."
 )
+@click.option("--full", is_flag=True, help="Go to every host, also to those that are proved unchanged.")
 @ansible_options
 @json_option
 @client_argument
@@ -62,6 +66,7 @@ def rollout(
     missing: bool,
     uninstall: bool,
     any_time: bool,
+    full: bool,
     limit: str | None,
     tags: tuple[str, ...],
     skip_tags: tuple[str, ...],
@@ -73,8 +78,9 @@ def rollout(
 ) -> None:
     """Roll the chosen services out: pilots first, then a share of the hosts, then the rest.
 
-    A host that is down or breaks fails alone; too many failures in a wave stop the run. Every result is in
-    runs/. Exit code 5: some hosts failed or were not reached.
+    A host that is down or breaks fails alone; too many failures in a wave stop the run. A host that is proved
+    to be as the last rollout left it is left out, unless --full. Every result is in runs/. Exit code 5: some
+    hosts failed or were not reached.
 
     \b
         mspctl rollout acme --diff                 # a preview: nothing is changed
@@ -119,7 +125,7 @@ def rollout(
             if resume
             else cut(client, built, wanted, limit, retry_failed, only=gaps)
         )
-        records = run_order(client, order, ask_become_pass, any_time=any_time)
+        records = run_order(client, built, order, ask_become_pass, any_time=any_time, full=full)
     answer(records, summary(records), as_json)
     sys.exit(exit_code(records))
 
@@ -162,12 +168,17 @@ def cut(
 
 def targets(built: Inventory, tags: Sequence[str] = ()) -> dict[str, str]:
     """Return the hosts with a chosen service (of those the tags name), each with what it is alike to."""
-    services = set(tags) & set(built.services) or set(built.services)
+    services = _services(built, tags)
     return {
         host.name: " ".join(host.discovered.get(key, "") for key in ("kind", "os", "os_version"))
         for host in built.hosts
         if services & set(host.groups)
     }
+
+
+def _services(built: Inventory, tags: Sequence[str]) -> set[str]:
+    """Return the chosen services that tags name, all where they name none."""
+    return set(tags) & set(built.services) or set(built.services)
 
 
 def without_service(client: Client, built: Inventory, tags: Sequence[str] = ()) -> frozenset[str]:
@@ -177,7 +188,7 @@ def without_service(client: Client, built: Inventory, tags: Sequence[str] = ()) 
         for found in client.coverage()
         if found.state in (CoverageState.COVERED, CoverageState.EXCLUDED)
     }
-    wanted = set(tags) & set(built.services) or set(built.services)
+    wanted = _services(built, tags)
     return frozenset(
         host.name
         for host in built.hosts
@@ -216,18 +227,33 @@ def resumed(client: Client, built: Inventory, order: Order) -> Order:
 
 
 def run_order(
-    client: Client, order: Order, ask_become: bool = False, *, any_time: bool = False
+    client: Client,
+    built: Inventory,
+    order: Order,
+    ask_become: bool = False,
+    *,
+    any_time: bool = False,
+    full: bool = False,
 ) -> tuple[RunRecord, ...]:
     """Run `order`; return its records. One commit; needs the client's lock.
 
-    Hosts outside their maintenance window are left out of a change, unless `any_time`. Raise BadInput before
-    anything starts when a secret is missing, or no window is open.
+    Hosts outside their maintenance window are left out of a change, unless `any_time`; hosts that are proved
+    unchanged are left out, unless `full`. Secrets of the hosts' own are made, and the hosts enrolled at the
+    provider's own, before anything reaches them; hosts that the services were taken off are let in no more.
+    Raise BadInput before anything starts when a secret is missing, or no window is open.
     """
     if lines := missing_secrets(client.workspace, client.name):
         raise BadInput(lines)
-    if order.playbook == PLAYBOOK and not order.check and not any_time:
-        order = _within_windows(client, order, datetime.now(UTC))
+    if order.playbook == PLAYBOOK:
+        if not order.check and not any_time:
+            order = _within_windows(client, order, datetime.now(UTC))
+        generate(client, built)
+        if not _is_removal(order):
+            enrol(client, built, _services(built, order.tags), order.check)
+    gate.make_key(client, order)
     keys = unlock(client, ask_become)
+    guard = Gate(client, built, order, keys)
+    order = guard.narrowed(full)
     name = client.fresh_id("runs", datetime.now(UTC))
     taken: list[RunRecord] = []
     try:
@@ -238,11 +264,21 @@ def run_order(
                 taken.append(each)
                 watch(each)
 
-            engine.run(order, client.path / "hosts.json", name, keys, client.workspace.own_providers, record)
+            own = client.workspace.own_providers
+            ended = engine.run(order, client.path / "hosts.json", name, keys, own, record, guard.manage)
+        if ended.status != "interrupted":
+            guard.keep(taken)
     finally:
         if order.playbook == PLAYBOOK:  # a look at the hosts is committed with what it proved
             client.commit(_message(order, taken))
+    if _is_removal(order) and not order.check:
+        freed = {host for host, status in waves.outcomes(taken).items() if status in waves.DONE}
+        enrol(client, built, _services(built, order.tags), check=False, left=freed)
     return tuple(taken)
+
+
+def _is_removal(order: Order) -> bool:
+    return order.variables.get("managed_agent_state") == "absent"
 
 
 def _within_windows(client: Client, order: Order, now: datetime) -> Order:
@@ -278,7 +314,8 @@ def unlock(client: Client, ask_become: bool = False) -> Unlock:
     become = str(click.prompt("BECOME password", hide_input=True, err=True)) if ask_become else ""
     secrets = (*(vault.get(name) for name in names), *([become] if become else []))
     password = client.workspace.password() if names else ""
-    return Unlock(vault_password=password, become_password=become, secrets=secrets)
+    key = vault.get(gate.KEY) if gate.KEY in names else ""
+    return Unlock(vault_password=password, become_password=become, secrets=secrets, receipts_key=key)
 
 
 def exit_code(records: Sequence[RunRecord]) -> ExitCode:
@@ -318,7 +355,8 @@ def verdict(records: Sequence[RunRecord]) -> str:
     ended = next((record for record in records if isinstance(record, RunEnded)), None)
     changed = sum(record.changed for record in outcomes)
     lost = [record.host for record in outcomes if record.status in waves.LOST]
-    words = [f"{len(outcomes)} hosts"]
+    proved = waves.proved(records)
+    words = [f"{len(outcomes)} hosts{f' ({len(proved)} proved unchanged, no run needed)' if proved else ''}"]
     if changed:
         verb = "would change" if started.check else "changed"
         words.append(f"{changed} tasks {verb} {sum(1 for record in outcomes if record.changed)} hosts")
@@ -329,7 +367,7 @@ def verdict(records: Sequence[RunRecord]) -> str:
     if lost:
         words.append(f"{len(lost)} failed or not reached: {', '.join(lost)}")
     if ended and ended.status != "complete":
-        left = sum(len(wave) for wave in started.waves) - len(outcomes)
+        left = sum(len(wave) for wave in started.waves) - len(outcomes) + len(proved)
         words.append(f"{ended.status} ({ended.reason}), {left} hosts not begun; go on with --resume")
     mode = "preview" if started.check else "run"
     return f"{mode} {started.run}: {'; '.join(words)}"
@@ -349,7 +387,7 @@ def watching(order: Order) -> Iterator[Callable[[RunRecord], None]]:
                 report(f"{record.host}: {record.task}", len(done), total)
                 if record.status in waves.LOST:
                     note(f"{record.host}: {record.status}: {record.task}: {record.detail}")
-            elif isinstance(record, HostOutcome):
+            elif isinstance(record, HostOutcome) and record.wave:
                 done.append(record.host)
                 report(record.host, len(done), total)
                 changes = f", {record.changed} changes" if record.changed else ""
@@ -363,9 +401,10 @@ def _message(order: Order, records: Sequence[RunRecord]) -> str:
     outcomes = [record for record in records if isinstance(record, HostOutcome)]
     lost = [record.host for record in outcomes if record.status in waves.LOST]
     changed = [record.host for record in outcomes if record.status is HostStatus.CHANGED]
-    what = "uninstall" if order.variables.get("managed_agent_state") == "absent" else order.playbook
+    what = "uninstall" if _is_removal(order) else order.playbook
     parts = [f"{len(changed)} hosts changed" if changed else "nothing changed"]
     if lost:
         parts.append(f"{len(lost)} lost: {', '.join(lost)}")
     mode = " (preview)" if order.check else ""
-    return f"{what}{mode}: {len(outcomes)} of {sum(map(len, order.waves))} hosts, {', '.join(parts)}"
+    total = sum(map(len, order.waves)) + len(order.proved)
+    return f"{what}{mode}: {len(outcomes)} of {total} hosts, {', '.join(parts)}"

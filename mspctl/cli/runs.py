@@ -36,13 +36,14 @@ def list_(client: Client, playbook: str | None, as_json: bool) -> None:
             each.by,
             str(each.hosts),
             str(each.changed),
+            str(each.proved),
             ", ".join(each.lost) or "-",
             f"{each.seconds:.0f}" if each.seconds else "-",
             each.status,
         )
         for each in found
     )
-    headers = ("run", "playbook", "mode", "by", "hosts", "changed", "lost", "seconds", "status")
+    headers = ("run", "playbook", "mode", "by", "hosts", "changed", "proved", "lost", "seconds", "status")
     answer(found, table(headers, rows), as_json)
 
 

@@ -33,6 +33,11 @@ JOBS = {
         "Services onto hosts that were off", ("rollout", "{client}", "--apply", "--missing"), "*-*-* 20:30"
     ),
     "rollout": Job("All services onto all hosts", ("rollout", "{client}", "--apply"), "Sun *-*-* 21:00"),
+    "full": Job(
+        "All services onto all hosts, none taken for unchanged",
+        ("rollout", "{client}", "--apply", "--full"),
+        "Sat *-*-* 21:00",
+    ),
     "verify": Job("Proof of every service", ("verify", "{client}"), "*-*-* 06:00"),
     "discover": Job("What is on the network", ("discover", "{client}"), "Mon *-*-* 10:00"),
 }
@@ -44,7 +49,8 @@ JOBS = {
     type=click.Choice(tuple(JOBS)),
     default="missing",
     show_default=True,
-    help="missing: hosts that were off come in later; rollout: everything; verify; discover.",
+    help="missing: hosts that were off come in later; rollout: everything; full: everything, no host taken "
+    "for unchanged; verify; discover.",
 )
 @click.option("--calendar", metavar="WHEN", help='When, as in systemd.time(7), such as "Mon..Fri 22:30".')
 @click.option(

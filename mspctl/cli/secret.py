@@ -7,14 +7,17 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
+from mspctl import catalog
+from mspctl.cli.inventory import load
 from mspctl.cli.options import complete_clients, json_option, workspace_option
 from mspctl.cli.output import answer, is_interactive, note, table
 from mspctl.errors import BadInput, ExitCode
-from mspctl.inventory import chosen_services
+from mspctl.generated import HostSecret, fresh, host_secrets
+from mspctl.inventory import Inventory, chosen_services
 from mspctl.records import WorkspaceFile
 from mspctl.references import references
 from mspctl.vault import Vault
-from mspctl.workspace import SETTINGS, Workspace
+from mspctl.workspace import SETTINGS, Client, Workspace
 
 
 @click.group()
@@ -75,11 +78,13 @@ def list_(workspace: Workspace, scope: str, as_json: bool) -> None:
     \b
         mspctl secret list acme
     """
-    used = used_secrets(workspace, scope)
+    own = _used_by_hosts(workspace, scope)
+    used = {**used_secrets(workspace, scope), **own}
     names = sorted({*_vault(workspace, scope).names(), *used})
     stored = set(_vault(workspace, scope).names())
+    lacking = {name: "at the next rollout" if name in own else "MISSING" for name in names}
     rows = [
-        (name, "yes" if name in stored else "MISSING", ", ".join(used.get(name, ())) or "nowhere")
+        (name, "yes" if name in stored else lacking[name], ", ".join(used.get(name, ())) or "nowhere")
         for name in names
     ]
     data = [{"name": name, "stored": name in stored, "used": used.get(name, ())} for name in names]
@@ -134,12 +139,14 @@ def _ask(name: str) -> str:
 def used_secrets(workspace: Workspace, scope: str) -> dict[str, tuple[str, ...]]:
     """Return the secrets that a scope's files refer to, each with the places.
 
-    The provider's own are those of its consoles; a service's secrets are always the client's, so that a
-    run on one client's hosts opens that client's vault only.
+    The provider's own are those of its consoles and its own hosts; a service's secrets are always the
+    client's, so that a run on one client's hosts opens that client's vault only.
     """
     settings = workspace.settings()
     if scope == "provider":
-        return references({SETTINGS: WorkspaceFile(provider="", consoles=settings.consoles)})
+        return references(
+            {SETTINGS: WorkspaceFile(provider="", consoles=settings.consoles, hosts=settings.hosts)}
+        )
     client = workspace.client(scope)
     file = client.file()
     chosen = {
@@ -152,6 +159,34 @@ def used_secrets(workspace: Workspace, scope: str) -> dict[str, tuple[str, ...]]
             SETTINGS: WorkspaceFile(provider="", services=chosen),
         }
     )
+
+
+def _used_by_hosts(workspace: Workspace, scope: str) -> dict[str, tuple[str, ...]]:
+    """Return the secrets that were, or will be, generated for hosts, each with the host and what for."""
+    if scope == "provider":
+        return {}
+    client = workspace.client(scope)
+    found = _generated(client, load(client))
+    return {each.name: (f"{each.host}: {each.service}.{each.secret}, generated",) for each in found}
+
+
+def owed(client: Client, built: Inventory) -> tuple[HostSecret, ...]:
+    """Return the secrets of the hosts' own that are not in the vault yet."""
+    stored = set(client.vault().names())
+    return tuple(each for each in _generated(client, built) if each.name not in stored)
+
+
+def generate(client: Client, built: Inventory) -> None:
+    """Make the secrets that are owed and keep them; one commit. Needs the client's lock."""
+    if lacking := owed(client, built):
+        client.vault().update({each.name: fresh(each.how) for each in lacking})
+        hosts = ", ".join(sorted({each.host for each in lacking}))
+        client.commit(f"secrets generated: {len(lacking)} for {hosts}")
+        note(f"{client.name}: {len(lacking)} secrets generated for {hosts}")
+
+
+def _generated(client: Client, built: Inventory) -> tuple[HostSecret, ...]:
+    return host_secrets(built, catalog.generated(built.services, client.workspace.own_providers))
 
 
 def missing_secrets(workspace: Workspace, scope: str) -> tuple[str, ...]:

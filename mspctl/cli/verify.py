@@ -79,7 +79,7 @@ def prove(
     records: tuple[RunRecord, ...] = ()
     if hosts:
         order = Order(playbook=PLAYBOOK, waves=(hosts,), check=False, forks=forks or settings.rollout.forks)
-        records = run_order(client, order, ask_become)
+        records = run_order(client, built, order, ask_become)
     started = waves.started(records)
     run_id = started.run if started else ""
     coverage = _judge(client, built, records, run_id)

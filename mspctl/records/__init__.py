@@ -76,6 +76,7 @@ from mspctl.records.observation import (
     ScanStarted,
 )
 from mspctl.records.provider import Provider
+from mspctl.records.receipt import Receipt, Resource
 from mspctl.records.run import (
     HostOutcome,
     HostStatus,
@@ -86,7 +87,7 @@ from mspctl.records.run import (
     WaveStarted,
 )
 from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
-from mspctl.records.workspace import Console, Rollout, Technician, WorkspaceFile
+from mspctl.records.workspace import Console, OwnHost, RoleChoice, Rollout, Technician, WorkspaceFile
 
 __all__ = [
     "Account",
@@ -141,11 +142,15 @@ __all__ = [
     "Outcome",
     "Override",
     "OverridesFile",
+    "OwnHost",
     "PrivacyProtocol",
     "ProfileName",
     "Proof",
     "Provider",
+    "Receipt",
     "Record",
+    "Resource",
+    "RoleChoice",
     "Rollout",
     "RunEnded",
     "RunRecord",

@@ -55,4 +55,11 @@ SecretRef = Annotated[
         description="a reference into the vault such as vault:snmp_community, never the secret itself",
     ),
 ]
+HostKey = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9@.-]{3,60} [A-Za-z0-9+/]{40,4000}={0,3}$(?!\n)",
+        description="a public host key such as ssh-ed25519 AAAA…, as ssh-keyscan prints it",
+    ),
+]
 Port = Annotated[int, Meta(ge=1, le=65535)]

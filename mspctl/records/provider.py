@@ -29,11 +29,27 @@ class Setting(Record, frozen=True, kw_only=True):
     maximum: int | None = None
 
 
+class Generate(Record, frozen=True, kw_only=True):
+    """How a secret that no person chooses is made: one a host, kept in the client's vault."""
+
+    length: Annotated[int, Meta(ge=24, le=512)]
+    alphabet: Literal["alphanumeric", "hexadecimal"] = "alphanumeric"
+
+
 class Secret(Record, frozen=True, kw_only=True):
     """What comes from the vault; always required."""
 
     description: str
     pattern: str = ""
+    generate: Generate | None = None  # none: set by a person, one for all hosts
+
+
+class Enrolment(Record, frozen=True, kw_only=True):
+    """What has to know a host before the host may come: a role on the provider's own machine."""
+
+    role: Identifier  # in roles/, with an entry `enrol`
+    user: str  # what the host is called there; {client} and {asset} stand for the short name and the id
+    secret: Identifier  # the host's password there, which reaches the machine as a hash only
 
 
 class ConsoleQuery(Record, frozen=True, kw_only=True):
@@ -180,3 +196,4 @@ class Provider(Record, frozen=True, kw_only=True):
     detect: Detect
     platforms: Annotated[dict[str, Platform], Meta(min_length=1)]
     through: Literal["ssh", "console"] | None = None  # how mspctl runs a command as a technician would
+    enrolment: Enrolment | None = None

@@ -16,6 +16,7 @@ class HostStatus(StrEnum):
     FAILED = "failed"
     UNREACHABLE = "unreachable"
     SKIPPED = "skipped"
+    PROVED = "proved unchanged"  # the gate showed that a run would change nothing, and none was made
 
 
 class RunStarted(Record, frozen=True, kw_only=True, tag="run", tag_field="record"):
@@ -56,7 +57,7 @@ class TaskResult(Record, frozen=True, kw_only=True, tag="task", tag_field="recor
 
 
 class HostOutcome(Record, frozen=True, kw_only=True, tag="host", tag_field="record"):
-    """A host is through with its wave."""
+    """A host is through with its wave; in wave 0 it needed none."""
 
     wave: int
     host: str

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from mspctl.records.base import Port, Record, SecretRef
-from mspctl.records.client import Contact, OptIn
+from mspctl.records.base import Address, HostKey, Json, Name, Port, Record, SecretRef
+from mspctl.records.client import Connection, Contact, OptIn
 
 
 class Console(Record, frozen=True, kw_only=True):
@@ -44,6 +44,23 @@ class Rollout(Record, frozen=True, kw_only=True):
     forks: Annotated[int, Meta(ge=1, le=200)] = 10
 
 
+class RoleChoice(Record, frozen=True, kw_only=True):
+    """How one of the provider's own hosts does its role."""
+
+    settings: dict[str, Json] = field(default_factory=dict)  # the role's variables, less its name before them
+    secrets: dict[str, SecretRef] = field(default_factory=dict)
+
+
+class OwnHost(Record, frozen=True, kw_only=True):
+    """A host of the provider's own, which serves its clients' hosts."""
+
+    name: Name
+    address: Address
+    roles: Annotated[dict[str, RoleChoice], Meta(min_length=1)]
+    connection: Connection = field(default_factory=Connection)
+    host_key: HostKey | None = None  # absent: asked for at the first contact
+
+
 class WorkspaceFile(Record, frozen=True, kw_only=True):
     """mspctl.yml."""
 
@@ -53,5 +70,6 @@ class WorkspaceFile(Record, frozen=True, kw_only=True):
     services: dict[str, OptIn] = field(default_factory=dict)  # defaults under every client's own choice
     consoles: dict[str, Console] = field(default_factory=dict)
     technician: Technician | None = None
+    hosts: tuple[OwnHost, ...] = ()  # the provider's own
     rollout: Rollout = field(default_factory=Rollout)
     fingerprints: tuple[str, ...] = ()  # checkouts of Recog that count beside ours; ~ or relative to here

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.lab import credentials, hosts, images, machine, network, probe, zabbix
+from tests.lab import credentials, hosts, images, machine, network, probe, seed, zabbix
 from tests.lab.credentials import Credentials
 from tests.lab.description import Description, Host, directory
 from tests.lab.podman import containers
@@ -120,6 +120,7 @@ def write_private_description(description: Description, words: Credentials) -> N
             "mirror_url": f"http://{noc.address}/clamav",
             "database_url": f"http://{noc.address}/clamav/mspctl-lab.ndb",
         },
+        "depot": _depot(description),
         "dns": {"server": str(description.host("infra").address), "zone": description.zone},
         "directory": {
             "server": f"dc1.{directory()['domain']}",
@@ -133,6 +134,19 @@ def write_private_description(description: Description, words: Credentials) -> N
         "printer": {"printed_file": str(hosts.PRINTED / "bytes")},
     }
     credentials.write_private(FILE, json.dumps(content, indent=2) + "\n")
+
+
+def _depot(description: Description) -> dict[str, Any]:
+    """Return what an engineer brings along to make a backup server of the depot."""
+    host = description.host("depot")
+    certificate, key = credentials.certificate(seed.full_name(description, host), host.address)
+    return {
+        "address": str(host.address),
+        "host_key": " ".join(credentials.host_key(host.name).with_suffix(".pub").read_text().split()[:2]),
+        "certificate_file": str(certificate),
+        "key_file": str(key),
+        "ca_file": str(credentials.AUTHORITY),
+    }
 
 
 def _host(host: Host) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from ansible.release import __version__
 from ansible.template import trust_as_template
 from ansible.utils.path import basedir
 
+from mspctl.catalog import generated
 from mspctl.errors import MspctlError
-from mspctl.inventory import Host, Inventory, build
+from mspctl.inventory import Host, Inventory, build, chosen_services
 from mspctl.records import Asset, Json
 from mspctl.vault import no_password
 from mspctl.workspace import Workspace
@@ -80,13 +81,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
     def _built(self, folder: Path) -> Inventory:
         try:
             client = Workspace.find(folder, no_password).client(folder.name)
+            file, settings = client.file(), client.workspace.settings()
             return build(
                 client.name,
-                client.file(),
-                client.workspace.settings(),
+                file,
+                settings,
                 [asset for asset in client.assets() if isinstance(asset, Asset)],
                 client.overrides(),
                 date.today(),
+                generated(chosen_services(file, settings), client.workspace.own_providers),
             )
         except MspctlError as error:
             raise AnsibleParserError(str(error)) from None

@@ -1,5 +1,7 @@
 """Hold a client's settings and secrets against what a provider record declares."""
 
+import hashlib
+import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,6 +9,19 @@ from typing import Any
 # C0 and C1 controls, and the two characters that Unicode itself calls line and paragraph separator.
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 DETAIL_LENGTH = 300
+STARTS = [
+    "enabled",
+    "enabled-runtime",
+    "static",
+    "alias",
+    "indirect",
+    "generated",
+]  # for which systemctl says yes
+THERE = ["file", "directory", "link", "other"]
+# What of a platform is accounted for in `resources`, or does not concern what is on a host.
+KNOWN = frozenset(
+    ("packages", "directories", "files", "presence", "services", "probes", "prepare", "trial", "uninstall")
+) | {"installer", "tested_on", "verify"}
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -34,9 +49,97 @@ def secret_problems(values: Mapping[str, Any], declared: Mapping[str, Any]) -> l
     ]
 
 
-def probe_results(results: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """Return whether each probe came out well by its id, given the results of the task that ran them."""
-    return {result["__managed_agent_probe"]["id"]: result["rc"] == 0 for result in results}
+def things(platform: Mapping[str, Any]) -> list[str]:
+    """Return what a platform's agent may have on a host, each as <kind>:<name>."""
+    packages = dict.fromkeys([*platform["packages"], *platform["uninstall"].get("packages", [])])
+    installed = installer_things(platform)
+    paths = [
+        *(entry["path"] for entry in platform["files"]),
+        *(entry["path"] for entry in platform.get("directories", [])),
+        *platform.get("presence", []),
+        *platform["uninstall"].get("paths", []),
+    ]
+    return [
+        *(f"package:{name}" for name in packages),
+        *installed,
+        *(f"user:{name}" for name in platform["uninstall"].get("users", [])),
+        *(f"path:{path}" for path in paths),
+    ]
+
+
+def installer_things(platform: Mapping[str, Any]) -> list[str]:
+    """Return what shows that an installer has done its work, each as <kind>:<name>."""
+    installer = platform.get("installer") or {}
+    return [f"{kind}:{installer[kind]}" for kind in ("package", "path") if installer.get(kind)]
+
+
+def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return how products for the same thing show on a host, less what the agent leaves there."""
+    ours = {*things(platform), *(f"service:{name}" for name in platform["uninstall"].get("services", []))}
+    return list(dict.fromkeys(sign for signs in known.values() for sign in signs if sign not in ours))
+
+
+def families(
+    platforms: Mapping[str, Mapping[str, Any]], known: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, Any]]:
+    """Return what to look for on a host and to ask it, by the family of its system.
+
+    `known` are the signs of products for the same thing, by provider.
+    """
+    return {
+        family: {
+            "things": [*things(platform), *other_signs(platform, known)],
+            "probes": [_words(each["command"]) for each in platform.get("probes", [])],
+        }
+        for family, platform in platforms.items()
+    }
+
+
+def probe_results(probes: Sequence[Mapping[str, Any]], results: Sequence[bool]) -> dict[str, bool]:
+    """Return whether each probe came out well by its id."""
+    return {probe["id"]: bool(result) for probe, result in zip(probes, results, strict=True)}
+
+
+def questions(platform: Mapping[str, Any]) -> list[list[str]]:
+    """Return what says whether each preparation is done, and at last whether the trial is."""
+    steps = [*platform.get("prepare", []), *([platform["trial"]] if platform.get("trial") else [])]
+    return [_words(step["unless"]) for step in steps]
+
+
+def files(
+    declared: Sequence[Mapping[str, Any]], secrets: Mapping[str, Any], foreign: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return files as the module takes them, secret ones without what they hold.
+
+    `foreign` are things of the client's own, of which the module keeps a copy. Raise ValueError for a file
+    with a secret in it that is not said to be secret: it would be in the difference and in the log.
+    """
+    return [_file(entry, secrets, foreign) for entry in declared]
+
+
+def secret_contents(declared: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what secret files hold, by their paths."""
+    return {entry["path"]: str(entry["content"]) for entry in declared if entry.get("secret")}
+
+
+def units(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return services as the module takes them."""
+    return [{"name": entry["name"], "enabled": bool(entry.get("enabled", True))} for entry in declared]
+
+
+def _file(entry: Mapping[str, Any], secrets: Mapping[str, Any], foreign: Sequence[str]) -> dict[str, Any]:
+    found = {name: str(entry[name]) for name in ("path", "owner", "group", "mode")}
+    found["validate"] = entry.get("validate", "")
+    if entry.get("secret"):
+        return found
+    content = str(entry["content"])
+    if held := [name for name, value in secrets.items() if value and str(value) in content]:
+        raise ValueError(f"{entry['path']} holds the secret {', '.join(held)} and lacks `secret: true`")
+    return {**found, "content": content, "keep": f"path:{entry['path']}" in foreign}
+
+
+def _words(command: Sequence[Any]) -> list[str]:
+    return [str(word) for word in command]
 
 
 def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -50,6 +153,88 @@ def incumbents(known: Mapping[str, Sequence[str]], seen: Sequence[str]) -> list[
     return [
         f"{name} ({', '.join(signs).replace(':', ' ')})" for name, signs in sorted(found.items()) if signs
     ]
+
+
+def resources(
+    platform: Mapping[str, Any], probes: Mapping[str, bool], key: str, receipt_file: str
+) -> list[dict[str, Any]]:
+    """Return everything on a host that a rollout of this platform depends on, and how the role leaves it.
+
+    Each is a kind, a name and what is expected of it, a list of the values allowed; digests are keyed.
+    """
+    return [
+        {"kind": "file", "name": "/usr/lib/os-release", "expected": {}},
+        {"kind": "file", "name": receipt_file, "expected": {"type": ["file"]}},
+        *(
+            {"kind": "package", "name": name, "expected": {"status": ["installed"]}}
+            for name in platform["packages"]
+        ),
+        *_installed(platform.get("installer") or {}),
+        *(_path("directory", each) for each in platform.get("directories", [])),
+        *(_path("file", each, _keyed(key, str(each["content"]))) for each in platform["files"]),
+        *(
+            {"kind": "path", "name": path, "expected": {"type": THERE}}
+            for path in platform.get("presence", [])
+        ),
+        *(_unit(each["name"], each["enabled"]) for each in units(platform["services"])),
+        *_accounts(platform),
+        *(
+            _question(f"probe {each['id']}", each["command"], "yes" if probes[each["id"]] else "no")
+            for each in platform.get("probes", [])
+        ),
+        *(_question(f"step {number}", each, "yes") for number, each in enumerate(questions(platform), 1)),
+        *(
+            _question(f"a step of no known sort: {key}", ["false"], "yes")
+            for key in sorted(set(platform) - KNOWN)
+        ),
+    ]
+
+
+def _installed(installer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what an installer leaves; what is in it is the vendor's, so that the receipt alone knows it."""
+    if installer.get("package"):
+        yield {"kind": "package", "name": installer["package"], "expected": {"status": ["installed"]}}
+    if installer.get("path"):
+        yield {"kind": "path", "name": installer["path"], "expected": {"type": THERE}}
+
+
+def _path(kind: str, entry: Mapping[str, Any], content: str = "") -> dict[str, Any]:
+    expected = {"type": [kind], **{key: [str(entry[key])] for key in ("mode", "owner", "group")}}
+    return {
+        "kind": kind,
+        "name": entry["path"],
+        "expected": expected | ({"content": [content]} if content else {}),
+    }
+
+
+def _keyed(key: str, content: str) -> str:
+    """Return the digest of a file's content, of no use to whoever lacks the key and guesses at a secret."""
+    return hmac.new(key.encode(), hashlib.sha256(content.encode()).hexdigest().encode(), "sha256").hexdigest()
+
+
+def _unit(name: str, is_wanted: bool) -> dict[str, Any]:
+    if is_wanted:
+        return {"kind": "unit", "name": name, "expected": {"active": ["active"], "enabled": STARTS}}
+    stopped = {"active": ["inactive", "failed"], "enabled": ["disabled", "masked"]}
+    return {"kind": "unit", "name": name, "expected": stopped}
+
+
+def _accounts(platform: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the accounts that own something of the agent's, and those its packages made; root is nobody's."""
+    owned = [*platform.get("directories", []), *platform["files"]]
+    users = {str(each["owner"]) for each in owned} | set(platform["uninstall"].get("users", []))
+    for kind, names in (("user", users), ("group", {str(each["group"]) for each in owned})):
+        for name in sorted(names - {"root"}):
+            yield {"kind": kind, "name": name, "expected": {}}
+
+
+def _question(name: str, command: Sequence[Any], answer: str) -> dict[str, Any]:
+    return {
+        "kind": "command",
+        "name": name,
+        "command": _words(command),
+        "expected": {"succeeds": [answer]},
+    }
 
 
 def _check_result(check: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +311,16 @@ class FilterModule:
             "managed_agent_with_defaults": with_defaults,
             "managed_agent_setting_problems": setting_problems,
             "managed_agent_secret_problems": secret_problems,
+            "managed_agent_things": things,
+            "managed_agent_installer_things": installer_things,
+            "managed_agent_other_signs": other_signs,
+            "managed_agent_families": families,
+            "managed_agent_questions": questions,
+            "managed_agent_files": files,
+            "managed_agent_secret_contents": secret_contents,
+            "managed_agent_units": units,
             "managed_agent_probe_results": probe_results,
             "managed_agent_check_results": check_results,
             "managed_agent_incumbents": incumbents,
+            "managed_agent_resources": resources,
         }
