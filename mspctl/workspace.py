@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from mspctl import handwritten, process
-from mspctl.errors import BadInput, Locked
+from mspctl.errors import BadInput, Locked, MspctlError
 from mspctl.records import (
     AssetRecord,
     ClientFile,
+    Console,
     Coverage,
     CoverageCount,
     Inspection,
@@ -86,6 +87,15 @@ class Workspace:
     def vault(self) -> Vault:
         """Return the provider's own vault."""
         return Vault(self.root / "vault.yml", self.password, "vault.yml")
+
+    def console(self, provider: str) -> tuple[Console, str, Path | None]:
+        """Return a provider's console, what opens it, who signs it. Raise MspctlError where none is given."""
+        console = self.settings().consoles.get(provider)
+        if console is None:
+            raise MspctlError(f"{SETTINGS}: consoles.{provider}: missing; the server cannot be asked")
+        reference = console.token or console.password
+        secret = self.vault().get(reference) if reference else ""
+        return console, secret, self.root / Path(console.ca_file) if console.ca_file else None
 
     def own_side(self) -> "OwnSide":
         """Return the folder of the provider's own hosts."""

@@ -74,7 +74,7 @@ def build(root: Path, lab: Mapping[str, Any], say: Callable[[str], None] = lambd
         "commit",
         "--quiet",
         "--message",
-        "mspctl.yml: our Zabbix; the authority of the client's directory",
+        "mspctl.yml: our servers; the authority of the client's directory",
     )
     for scope, name, value in (
         (CLIENT, "technician_key", Path(lab["ssh"]["key_file"]).read_text()),
@@ -83,6 +83,10 @@ def build(root: Path, lab: Mapping[str, Any], say: Callable[[str], None] = lambd
         (CLIENT, "zabbix_psk", lab["zabbix"]["psk"]),
         (CLIENT, "directory_password", lab["directory"]["password"]),
         ("provider", "zabbix_api_password", lab["zabbix"]["password"]),
+        ("provider", "our_key", Path(lab["ssh"]["key_file"]).read_text()),
+        ("provider", "our_sudo_password", lab["ssh"]["become_password"]),
+        ("provider", "depot_certificate_key", Path(lab["depot"]["key_file"]).read_text()),
+        ("provider", "meshcentral_password", secrets.token_urlsafe(24)),
     ):
         engineer.must("secret", "set", scope, name, text=value)
     return engineer
@@ -114,7 +118,7 @@ def _client_networks() -> list[str]:
 
 def _settings(lab: Mapping[str, Any]) -> str:
     """Return the provider's mspctl.yml; JSON strings are YAML, so that any value is quoted rightly."""
-    zabbix = lab["zabbix"]
+    zabbix, depot, ssh = lab["zabbix"], lab["depot"], lab["ssh"]
     return f"""\
 # yaml-language-server: $schema=.schema/mspctl.json
 provider: Northwind IT
@@ -136,8 +140,46 @@ services:
       refresh_seconds: 60
     secrets:
       psk: vault:zabbix_psk
+  remote_access:
+    provider: meshcentral
+    settings:
+      server: https://{depot["address"]}
+      ca_file: {json.dumps(depot["ca_file"])}
+  backup:
+    provider: restic
+    settings:
+      server: https://{depot["address"]}:8000
+      ca_file: {json.dumps(depot["ca_file"])}
+
+# Our own hosts, which serve those of our clients: `mspctl provider-side up` makes them what their roles say.
+hosts:
+  - name: depot
+    address: {depot["address"]}
+    host_key: {depot["host_key"]}
+    connection:
+      user: {ssh["user"]}
+      key: vault:our_key
+      become_password: vault:our_sudo_password
+    roles:
+      backup_repository:
+        settings:
+          certificate_file: {json.dumps(depot["certificate_file"])}
+        secrets:
+          certificate_key: vault:depot_certificate_key
+      remote_access_server:
+        settings:
+          name: {depot["address"]}
+          certificate_file: {json.dumps(depot["certificate_file"])}
+        secrets:
+          certificate_key: vault:depot_certificate_key
+          account_password: vault:meshcentral_password
 
 consoles:
+  meshcentral:
+    url: https://{depot["address"]}
+    user: mspctl
+    password: vault:meshcentral_password
+    ca_file: {json.dumps(depot["ca_file"])}
   zabbix:
     url: {json.dumps(zabbix["url"])}
     user: {json.dumps(zabbix["user"])}

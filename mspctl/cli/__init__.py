@@ -14,7 +14,7 @@ from mspctl.cli.completion import completion
 from mspctl.cli.coverage import coverage
 from mspctl.cli.discover import discover
 from mspctl.cli.doctor import doctor
-from mspctl.cli.enrol import enrol
+from mspctl.cli.enrolment import enrol
 from mspctl.cli.imports import import_
 from mspctl.cli.init import init
 from mspctl.cli.inspect import inspect

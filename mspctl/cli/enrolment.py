@@ -1,13 +1,18 @@
-"""A client's hosts made known at the provider's own hosts, before anything reaches them."""
+"""`mspctl enrol`: a client made known to its services' servers, and its hosts to the provider's own hosts."""
 
 from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from mspctl import catalog, enrolment, own_hosts, waves
-from mspctl.cli.output import note
+import click
+
+from mspctl import catalog, consoles, enrolment, handwritten, own_hosts, waves
+from mspctl.cli.options import client_argument, json_option
+from mspctl.cli.output import answer, note, table
 from mspctl.cli.own_hosts import drive, ready
 from mspctl.errors import MspctlError
-from mspctl.inventory import Inventory
-from mspctl.records import HostOutcome, Json, RunRecord
+from mspctl.inventory import Inventory, chosen_services
+from mspctl.records import ClientFile, HostOutcome, Json, RunRecord
 from mspctl.records.provider import Enrolment
 from mspctl.references import generated_name
 from mspctl.rollout import Order
@@ -16,7 +21,49 @@ from mspctl.workspace import Client
 PLAYBOOK = "enrolment"
 
 
-def enrol(
+@click.command()
+@json_option
+@client_argument
+def enrol(client: Client, as_json: bool) -> None:
+    """Make the client known to the servers of its services, and write what its agents need into client.yml.
+
+    At MeshCentral that is a device group of the client's own. Repeatable: what is there stays.
+
+    \b
+        mspctl enrol acme
+    """
+    with client.lock(f"mspctl enrol {client.name}"):
+        found = introduce(client)
+    rows = [(service, name, value) for service, said in found.items() for name, value in said.items()]
+    text = table(("service", "setting", "value"), rows) if rows else f"{client.name}: no service needs it"
+    answer(found, text, as_json)
+
+
+def introduce(client: Client) -> dict[str, dict[str, str]]:
+    """Make the client known to the servers that want it; write and return what each says its agents need.
+
+    One commit; needs the client's lock. Raise MspctlError where a server cannot be asked.
+    """
+    found = {}
+    for service, choice in chosen_services(client.file(), client.workspace.settings()).items():
+        query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
+        if query and consoles.enrols(query):
+            found[service] = consoles.enrol(query, *client.workspace.console(choice.provider), client.name)
+            _write(client, service, found[service])
+    if found:
+        client.commit(f"enrol: {', '.join(found)}")
+    return found
+
+
+def _write(client: Client, service: str, settings: dict[str, str]) -> None:
+    def change(data: Any) -> None:
+        data["services"][service].setdefault("settings", {}).update(settings)
+
+    path: Path = client.path / "client.yml"
+    handwritten.edit(path, change, ClientFile, client.shown("client.yml"))
+
+
+def admit(
     client: Client, built: Inventory, services: Container[str], check: bool, left: Container[str] = ()
 ) -> None:
     """Let in the hosts of the client's services, of those in `services`, and none else; `left` stay out.
@@ -52,9 +99,9 @@ def enrol(
 
 
 def forget(client: Client, built: Inventory) -> None:
-    """Let none of the client's hosts in any more. Raise MspctlError as `enrol` does."""
+    """Let none of the client's hosts in any more. Raise MspctlError as `admit` does."""
     everybody = {host.name for host in built.hosts}
-    enrol(client, built, built.services, check=False, left=everybody)
+    admit(client, built, built.services, check=False, left=everybody)
 
 
 def _enrolments(client: Client, built: Inventory) -> Mapping[str, Enrolment]:

@@ -14,7 +14,6 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, run_order, summary, targets
 from mspctl.cli.verify import PLAYBOOK as LOOK
-from mspctl.cli.verify import console_of
 from mspctl.errors import BadInput, ExitCode, MspctlError
 from mspctl.inventory import Inventory
 from mspctl.offboarding import Absence
@@ -130,7 +129,7 @@ def _forgotten(client: Client, built: Inventory) -> None:
         query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
         if query:
             try:
-                names = consoles.forget(query, *console_of(client, choice.provider), client.name)
+                names = consoles.forget(query, *client.workspace.console(choice.provider), client.name)
             except MspctlError as error:
                 raise MspctlError(f"{error}; nothing is handed over yet: run it again") from None
             note(f"{client.name}: {len(names)} hosts taken off {choice.provider}")

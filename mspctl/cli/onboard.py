@@ -9,12 +9,13 @@ from mspctl import verify as verify_stage
 from mspctl import waves
 from mspctl.cli.coverage import coverage_text
 from mspctl.cli.discover import asset_table, observe
+from mspctl.cli.enrolment import introduce
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note
 from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, run_order, summary, targets, verdict
 from mspctl.cli.verify import prove
-from mspctl.errors import ExitCode
+from mspctl.errors import ExitCode, MspctlError
 from mspctl.inventory import Inventory
 from mspctl.records import RunStarted
 from mspctl.rollout import Order
@@ -52,7 +53,7 @@ def onboard(
     full: bool,
     as_json: bool,
 ) -> None:
-    """Discover, write the inventory, roll out, verify: each step a commit, each safe to repeat.
+    """Discover, enrol, write the inventory, roll out, verify: each step a commit, each safe to repeat.
 
     An interrupted onboarding goes on where it was: hosts that are done are not touched again. Run it twice,
     and the second time changes nothing and says so. With --json the answer is the coverage, or the run's
@@ -67,6 +68,8 @@ def onboard(
         found = observe(client)
         if not as_json:
             click.echo(asset_table(found))
+        if apply_:
+            _introduce(client)
         note(f"{client.name}: inventory")
         built = write_inventory(client)
         if not targets(built):
@@ -86,6 +89,14 @@ def onboard(
     page = client.path / "reports" / "index.html"
     answer(coverage, f"{coverage_text(coverage)}\n\n{verdict(records)}\npage: {page}", as_json)
     sys.exit(code if verify_stage.is_complete(coverage) else max(code, ExitCode.NOT_COVERED))
+
+
+def _introduce(client: Client) -> None:
+    """Make the client known to its services' servers; one that cannot be asked holds up no other."""
+    try:
+        introduce(client)
+    except MspctlError as error:
+        note(f"{client.name}: enrol: {error}")
 
 
 def _order(client: Client, built: Inventory, apply_: bool, forks: int | None) -> Order:

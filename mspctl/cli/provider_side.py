@@ -54,7 +54,9 @@ def up(workspace: Workspace, check: bool, diff: bool, ask_become_pass: bool, as_
 @json_option
 @workspace_option
 def down(workspace: Workspace, check: bool, diff: bool, ask_become_pass: bool, as_json: bool) -> None:
-    """Take every role off its hosts. What it kept for the clients stays: backups are for a person to remove.
+    """Take every role off its hosts.
+
+    Backups stay: they are for a person to remove. A server of remote access takes its devices with it.
 
     \b
         mspctl provider-side down --check

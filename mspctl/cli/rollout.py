@@ -11,7 +11,7 @@ from msgspec import structs
 from mspctl import catalog, waves, windows
 from mspctl import rollout as engine
 from mspctl.cli import gate
-from mspctl.cli.enrolment import enrol
+from mspctl.cli.enrolment import admit
 from mspctl.cli.gate import Gate
 from mspctl.cli.inventory import write_inventory
 from mspctl.cli.options import ansible_options, client_argument, extra_variables, json_option, listed
@@ -249,7 +249,7 @@ def run_order(
             order = _within_windows(client, order, datetime.now(UTC))
         generate(client, built)
         if not _is_removal(order):
-            enrol(client, built, _services(built, order.tags), order.check)
+            admit(client, built, _services(built, order.tags), order.check)
     gate.make_key(client, order)
     keys = unlock(client, ask_become)
     guard = Gate(client, built, order, keys)
@@ -273,7 +273,7 @@ def run_order(
             client.commit(_message(order, taken))
     if _is_removal(order) and not order.check:
         freed = {host for host, status in waves.outcomes(taken).items() if status in waves.DONE}
-        enrol(client, built, _services(built, order.tags), check=False, left=freed)
+        admit(client, built, _services(built, order.tags), check=False, left=freed)
     return tuple(taken)
 
 

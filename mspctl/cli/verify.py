@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import click
 
@@ -21,7 +20,6 @@ from mspctl.errors import ExitCode, MspctlError
 from mspctl.inventory import Inventory
 from mspctl.records import (
     Asset,
-    Console,
     ConsoleAnswer,
     Coverage,
     CoverageState,
@@ -121,7 +119,7 @@ def _sessions(client: Client, built: Inventory) -> dict[str, dict[str, SessionAn
             if hosts and record.through == "ssh":
                 found[service] = _through_ssh(client, hosts)
             elif hosts and record.through == "console" and record.console:
-                server = console_of(client, choice.provider)
+                server = client.workspace.console(choice.provider)
                 found[service] = consoles.through(record.console, *server, client.name, hosts)
         except MspctlError as error:
             found[service] = str(error)
@@ -144,7 +142,7 @@ def _ask(
 ) -> dict[str, ConsoleAnswer] | str:
     """Return what the service's console says of the hosts, or why it says nothing."""
     try:
-        console, secret, ca_file = console_of(client, built.services[service].provider)
+        console, secret, ca_file = client.workspace.console(built.services[service].provider)
         return consoles.ask(query, console, secret, ca_file, client.name, built.members(service))
     except MspctlError as error:
         return str(error)
@@ -159,21 +157,11 @@ def _unmatched(client: Client, built: Inventory) -> tuple[Unmatched, ...]:
         if query is None:
             continue
         try:
-            census = consoles.census(query, *console_of(client, choice.provider), client.name)
+            census = consoles.census(query, *client.workspace.console(choice.provider), client.name)
             found += counting.unmatched(built, service, census)
         except MspctlError:
             found += [each for each in client.unmatched() if each.service == service]
     return tuple(found)
-
-
-def console_of(client: Client, provider: str) -> tuple[Console, str, Path | None]:
-    """Return a provider's console, what opens it, and who signs it. Raise MspctlError where none is given."""
-    console = client.workspace.settings().consoles.get(provider)
-    if console is None:
-        raise MspctlError(f"mspctl.yml: consoles.{provider}: missing; the server cannot be asked")
-    reference = console.token or console.password
-    secret = client.workspace.vault().get(reference) if reference else ""
-    return console, secret, client.workspace.root / Path(console.ca_file) if console.ca_file else None
 
 
 def _waiting(coverage: Sequence[Coverage]) -> list[str]:

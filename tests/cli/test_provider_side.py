@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mspctl.cli import main
-from mspctl.cli.enrolment import enrol
+from mspctl.cli.enrolment import admit
 from mspctl.cli.inventory import load
 from mspctl.cli.own_hosts import ready
 from mspctl.errors import BadInput
@@ -113,15 +113,15 @@ def test_two_commands_on_the_provider_s_hosts_take_turns(client: Client) -> None
 
 
 def test_where_nobody_keeps_the_users_it_is_said(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
-    enrol(client, load(client), {"backup"}, check=False)
+    admit(client, load(client), {"backup"}, check=False)
     assert "none of the hosts in mspctl.yml is a backup_repository" in capsys.readouterr().err
 
 
 def test_a_look_enrols_nobody(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     own_hosts(client.workspace, 1)
-    enrol(client, load(client), {"backup"}, check=True)
+    admit(client, load(client), {"backup"}, check=True)
     assert "would enrol 1 hosts at depot" in capsys.readouterr().err
-    enrol(client, load(client), {"monitoring"}, check=False)
+    admit(client, load(client), {"monitoring"}, check=False)
     assert capsys.readouterr().err == ""
 
 
@@ -131,4 +131,4 @@ def test_a_server_that_is_silent_stops_the_rollout_before_it_begins(client: Clie
     for name in ("backup_repository_password_a_db", "backup_encryption_password_a_db"):
         client.vault().set(name, "p" * 40)
     with pytest.raises(BadInput, match="does not answer on SSH"):
-        enrol(client, load(client), {"backup"}, check=False)
+        admit(client, load(client), {"backup"}, check=False)

@@ -16,6 +16,7 @@ from tests.lab.podman import argv_of_exec
 
 LOCK = Path("/run/mspctl-lab.lock")
 NOT_UP = 3
+IMAGES = {"base": "debian12", "depot": "depot"}  # what others build on, or take programs from
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset", help="make the client's hosts afresh, unknown to Zabbix")
     reset.add_argument("host", nargs="*")
     commands.add_parser("image", help="build one image and print its name").add_argument(
-        "name", choices=["base"]
+        "name", choices=sorted(IMAGES)
     )
     return parser
 
@@ -85,7 +86,7 @@ def _run(options: argparse.Namespace, description: Description) -> int:
                 lifecycle.reset(description, chosen or description.client_hosts)
             case "image":
                 machine.install_packages()
-                print(images.build(description, "debian12"))
+                print(images.build(description, IMAGES[options.name]))
     return 0
 
 

@@ -14,6 +14,7 @@ AUTHORITY = DIRECTORY / "ca.pem"
 AUTHORITY_KEY = DIRECTORY / "ca.key"
 _VALID_DAYS = "3650"
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
+_RSA = ["-newkey", "rsa:3072", "-noenc"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def host_key(host: str) -> Path:
     return file
 
 
-def certificate(name: str, address: IPv4Address) -> tuple[Path, Path]:
+def certificate(name: str, address: IPv4Address, *, is_rsa: bool = False) -> tuple[Path, Path]:
     """Return the certificate and the key of a web server, signed by the lab's authority."""
     directory = DIRECTORY / "certificates"
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -71,7 +72,20 @@ def certificate(name: str, address: IPv4Address) -> tuple[Path, Path]:
         authority = ["-CA", str(AUTHORITY), "-CAkey", str(AUTHORITY_KEY), "-days", _VALID_DAYS]
         names = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:{address}"]
         names += ["-addext", "basicConstraints=critical,CA:FALSE"]
-        run(["openssl", "req", "-x509", *authority, *_KEY, *names, "-keyout", str(key), "-out", str(file)])
+        run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                *authority,
+                *(_RSA if is_rsa else _KEY),
+                *names,
+                "-keyout",
+                str(key),
+                "-out",
+                str(file),
+            ]
+        )
         key.chmod(0o600)
     return file, key
 

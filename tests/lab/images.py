@@ -34,6 +34,7 @@ def build(description: Description, name: str) -> str:
     try:
         podman(
             "build", "--pull=never", "--network=host", "--layers=false", "--logfile", str(log),
+            *_authorities(),
             "--label", f"{DIGEST_LABEL}={digest}",
             "--build-arg", f"PARENT={parent}",
             "--build-arg", f"PREFETCH={' '.join(description.prefetch)}",
@@ -43,6 +44,12 @@ def build(description: Description, name: str) -> str:
     except LabError as error:
         raise LabError(f"image {image.name}: not built; {log} says why") from error
     return image.tag
+
+
+def _authorities() -> tuple[str, ...]:
+    """Return the option by which a build may trust whom this machine trusts: a signing proxy, say."""
+    path = machine.AUTHORITIES
+    return ("--volume", f"{path}:/run/machine-authorities.pem:ro") if path.exists() else ()
 
 
 def build_all(description: Description) -> None:

@@ -139,7 +139,8 @@ def write_private_description(description: Description, words: Credentials) -> N
 def _depot(description: Description) -> dict[str, Any]:
     """Return what an engineer brings along to make a backup server of the depot."""
     host = description.host("depot")
-    certificate, key = credentials.certificate(seed.full_name(description, host), host.address)
+    name = seed.full_name(description, host)
+    certificate, key = credentials.certificate(name, host.address, is_rsa=True)  # MeshCentral knows no other
     return {
         "address": str(host.address),
         "host_key": " ".join(credentials.host_key(host.name).with_suffix(".pub").read_text().split()[:2]),

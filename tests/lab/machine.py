@@ -14,6 +14,7 @@ PACKAGES = (
     "bind9-dnsutils", "debian-archive-keyring",
 )  # fmt: skip
 RELEASE = "bookworm"
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # whom this machine trusts
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 RESOLVER_FILES = (
     Path("/etc/resolv.conf"),
