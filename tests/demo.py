@@ -15,12 +15,20 @@ def main() -> int:
     say("The client: Harbour Dental, a fictitious dental practice of real hosts in containers")
     if subprocess.run([sys.executable, "-m", "tests.lab", "up"], cwd=workspace.ROOT, check=False).returncode:
         return 1
+    # The workspace is made anew, with new secrets: what an earlier one stored would open to nobody.
+    if subprocess.run(
+        [sys.executable, "-m", "tests.lab", "reset", "depot"], cwd=workspace.ROOT, check=False
+    ).returncode:
+        return 1
     lab = json.loads(LAB.read_text())
 
     say("The engineer's workspace: one git repository, one folder a client, every secret in a vault")
     engineer = workspace.build(HOME, lab, print)
     engineer.mspctl("secret", "list", workspace.CLIENT, show=True)
     engineer.mspctl("doctor", workspace.CLIENT, show=True)
+
+    say("The provider's own side: a store of backups and a server of remote access")
+    engineer.mspctl("provider-side", "up", show=True)
 
     say("The main job: discover, inventory, rollout in waves, verification")
     first = engineer.mspctl("onboard", workspace.CLIENT, "--apply", show=True)

@@ -26,6 +26,12 @@ pytestmark = pytest.mark.lab
 
 AGENT_HOSTS = {"db", "dc1", "files", "infra", "web", "ws-reception", "ws-surgery1", "ws-surgery2"}
 ANTIVIRUS_HOSTS = AGENT_HOSTS - {"db", "dc1", "infra"}
+BACKUP_HOSTS = {"db", "dc1", "files", "infra", "web"}
+REPOSITORY = "/etc/mspctl-backup/repository"
+TRACES = (
+    "/etc/zabbix /etc/clamav /var/lib/clamav /etc/mspctl-backup /var/lib/mspctl-backup"
+    " /usr/local/sbin/mspctl-backup /opt/mspctl-meshagent"
+)
 REKEYED = "ws-surgery1"  # gets other host keys on the way
 Lab = dict[str, Any]
 
@@ -34,6 +40,7 @@ Lab = dict[str, Any]
 def engineer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engineer]:
     """An engineer with a new workspace, and client hosts on which nothing was ever installed."""
     lab_command("reset")
+    lab_command("reset", "depot")
     before = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE")
     yield workspace.build(tmp_path_factory.mktemp("e2e") / "northwind", lab)
     lab_command("reset", REKEYED)
@@ -82,6 +89,20 @@ def test_second_scan_changes_no_file_but_its_own_log(engineer: Engineer) -> None
     assert [Path(name).parent.name for name in changed] == ["observations"]
 
 
+def test_the_providers_own_side_comes_up_and_stays_as_it_is(engineer: Engineer) -> None:
+    engineer.must("provider-side", "up")
+    again = engineer.must("provider-side", "up")
+    assert "nothing changed: every host is already as it should be" in again.stdout
+    looked = json.loads(engineer.must("provider-side", "status", "--json").stdout)
+    assert len(looked) == 2 and all(check["ok"] for report in looked for check in report["checks"]), looked
+
+
+def test_the_server_of_remote_access_has_a_group_for_the_client(engineer: Engineer) -> None:
+    before = json.loads(engineer.must("enrol", CLIENT, "--json").stdout)
+    assert set(before["remote_access"]) == {"group_id", "server_id"}
+    assert json.loads(engineer.must("enrol", CLIENT, "--json").stdout) == before
+
+
 def test_preview_leaves_the_hosts_as_they_are(engineer: Engineer) -> None:
     before = {name: packages(name) for name in sorted(AGENT_HOSTS)}
     done = engineer.mspctl("rollout", CLIENT)
@@ -123,7 +144,7 @@ def test_coverage_is_complete(engineer: Engineer) -> None:
     covered = {(each["asset"], each["service"]) for each in coverage if each["state"] == "covered"}
     assert covered == {(name, "monitoring") for name in AGENT_HOSTS} | {
         (name, "antivirus") for name in ANTIVIRUS_HOSTS
-    }
+    } | {(name, "remote_access") for name in AGENT_HOSTS} | {(name, "backup") for name in BACKUP_HOSTS}
     assert all(
         each["state"] == "excluded" and each["reason"]
         for each in coverage
@@ -157,6 +178,28 @@ def test_antivirus_detects_and_is_only_where_it_was_chosen(engineer: Engineer, n
     assert "FOUND" in found.stdout
 
 
+def test_what_was_backed_up_comes_back(engineer: Engineer) -> None:
+    """By restic itself on the host: a file of the client's, and the dump of the database."""
+    inside("files", "sh", "-c", "mkdir -p /srv/share && date > /srv/share/ledger")
+    ledger = inside("files", "cat", "/srv/share/ledger")
+    inside("db", "su", "postgres", "-c", "createdb books && psql -qc 'create table ledger (sum int)' books")
+    for host in ("files", "db"):
+        inside(host, "systemctl", "start", "mspctl-backup.service")
+    inside("files", "rm", "/srv/share/ledger")
+    assert restored("files", "/srv/share/ledger") == ledger
+    assert "CREATE TABLE public.ledger" in restored("db", "/var/lib/mspctl-backup/dumps/*")
+
+
+def test_a_stolen_host_deletes_no_backup_and_sees_no_other(engineer: Engineer) -> None:
+    own, other = (inside(host, "cat", REPOSITORY).strip() for host in ("files", "web"))
+    name = other.rstrip("/").rpartition("/")[2]
+    foreign = own.rstrip("/").rpartition("/")[0] + f"/{name}/"
+    assert own != foreign and "Fatal" in restic("files", foreign, "snapshots")
+    before = restic("files", own, "snapshots --json")
+    assert "Forbidden" in restic("files", own, "forget latest")
+    assert restic("files", own, "snapshots --json") == before and json.loads(before)
+
+
 def test_hostile_names_stayed_text(engineer: Engineer) -> None:
     """The UPS calls itself a Jinja lookup that runs a command; its location holds terminal escapes."""
     hosts = json.loads((engineer.root / "inventories" / CLIENT / "hosts.json").read_text())
@@ -174,7 +217,8 @@ def test_hostile_names_stayed_text(engineer: Engineer) -> None:
 
 def test_no_secret_in_the_workspace(engineer: Engineer, lab: Lab) -> None:
     history = workspace.git(engineer.root, "log", "--all", "--patch", "--text")
-    for secret in planted(lab):
+    generated = [inside(name, "cat", "/etc/mspctl-backup/password").strip() for name in sorted(BACKUP_HOSTS)]
+    for secret in planted(lab) + generated:
         assert secret not in history
 
 
@@ -201,6 +245,7 @@ def test_a_look_from_inside_sees_what_was_rolled_out(engineer: Engineer) -> None
         agents = {each["product"] for each in found[name].get("agents", ())}
         assert "Zabbix agent" in agents
         assert ("ClamAV" in agents) == (name in ANTIVIRUS_HOSTS)
+        assert "MeshCentral" in agents
         scanners = [(each["product"], each["is_running"]) for each in found[name].get("antivirus", ())]
         assert scanners == ([("ClamAV", True)] if name in ANTIVIRUS_HOSTS else [])
 
@@ -277,16 +322,29 @@ def test_verify_notices_what_stopped(engineer: Engineer) -> None:
     assert mended.returncode == 0, mended.stdout + mended.stderr
 
 
-def test_uninstall_leaves_nothing(engineer: Engineer) -> None:
-    done = engineer.mspctl("rollout", CLIENT, "--apply", "--uninstall")
+def test_offboarding_leaves_nothing_and_hands_over_what_opens_the_backups(
+    engineer: Engineer, lab: Lab
+) -> None:
+    opens = {inside(name, "cat", "/etc/mspctl-backup/password").strip() for name in BACKUP_HOSTS}
+    password = engineer.root.parent / "handover.password"
+    password.write_text("what the client was told\n")
+    password.chmod(0o600)
+    done = engineer.mspctl("offboard", CLIENT, "--apply", "--handover-password-file", str(password))
     assert done.returncode == 0, done.stdout + done.stderr
     for name in sorted(AGENT_HOSTS):
-        assert "zabbix" not in packages(name) and "clamav" not in packages(name)
-        left = inside(name, "sh", "-c", "ls -d /etc/zabbix /etc/clamav /var/lib/clamav 2>/dev/null || true")
-        assert left == ""
-    missing = engineer.mspctl("verify", CLIENT, "--json")
-    assert missing.returncode == 4
-    assert {each["state"] for each in json.loads(missing.stdout)} == {"missing", "excluded"}
+        assert not set(packages(name).split()) & {"zabbix-agent2", "clamav", "restic"}
+        assert inside(name, "sh", "-c", f"ls -d {TRACES} 2>/dev/null || true") == ""
+    api = Zabbix(lab)
+    assert not api.call("host.get", output=["host"], search={"host": f"{CLIENT}."}, startSearch=True)
+    assert CLIENT not in inside("depot", "cat", "/etc/mspctl-backup-repository/users")
+    assert not (engineer.root / "inventories" / CLIENT / "client.yml").exists()
+    (archived,) = (engineer.root / "archive").iterdir()
+    handed = subprocess.run(
+        [engineer.program.with_name("ansible"), "localhost", "--extra-vars", f"@{archived / 'handover.yml'}",
+         "--vault-password-file", str(password), "--module-name", "debug", "--args", "var=vars"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert all(each in handed.stdout for each in opens)
 
 
 def test_git_log_tells_the_story(engineer: Engineer) -> None:
@@ -302,8 +360,8 @@ def test_git_log_tells_the_story(engineer: Engineer) -> None:
             r"^harbour: rollout \(preview\): 8 of 8 hosts",
             r"^harbour: left by an interrupted command: .*runs/",
             r"^harbour: rollout: \d of \d hosts, \d hosts changed",
-            r"^harbour: verify: 13 covered, 11 excluded",
-            r"^harbour: uninstall: 8 of 8 hosts, 8 hosts changed",
+            r"^harbour: verify: 26 covered, 22 excluded",
+            r"^harbour: offboard: 26 of 26 services proved gone",
         )
     ]
     assert -1 not in told and told == sorted(told), story
@@ -346,6 +404,28 @@ def inside(host: str, *argv: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def restic(host: str, repository: str, command: str) -> str:
+    """Return what restic says to a command on a host, be it a refusal."""
+    given = "--cacert /etc/mspctl-backup/authority.pem --password-file /etc/mspctl-backup/password --no-cache"
+    return inside(
+        host,
+        "sh",
+        "-c",
+        f"restic --repo 'rest:{repository.removeprefix('rest:')}' {given} {command} 2>&1 || true",
+    )
+
+
+def restored(host: str, path: str) -> str:
+    """Return a file of the newest snapshot of a host."""
+    inside(host, "sh", "-c", "rm -rf /tmp/restored")
+    restic(
+        host,
+        inside(host, "cat", REPOSITORY).strip(),
+        f"restore latest --target /tmp/restored --include '{path}'",
+    )
+    return inside(host, "sh", "-c", f"cat /tmp/restored{path}; rm -rf /tmp/restored")
 
 
 def packages(host: str) -> str:
