@@ -1,0 +1,27 @@
+"""The platforms there are simulations of."""
+
+from tests.lab.switches.device import Device, Shell
+from tests.lab.switches.faults import Faults
+from tests.lab.switches.ios import Ios
+from tests.lab.switches.ios_shell import IosShell
+
+_KINDS: dict[str, tuple[type[Device], type[Shell]]] = {"ios": (Ios, IosShell)}
+PLATFORMS = tuple(_KINDS)
+
+
+def make(
+    platform: str,
+    hostname: str | None = None,
+    faults: Faults | None = None,
+    minute_seconds: float = 60.0,
+    boot_seconds: float = 1.0,
+) -> Device:
+    """Return a device that is not served yet. Raise ValueError for a platform there is none of."""
+    if platform not in _KINDS:
+        raise ValueError(f"no simulated {platform!r}; there are: {', '.join(PLATFORMS)}")
+    return _KINDS[platform][0](hostname, faults, minute_seconds, boot_seconds)
+
+
+def shell_of(device: Device) -> type[Shell]:
+    """Return what a session on a device is."""
+    return _KINDS[device.platform][1]
