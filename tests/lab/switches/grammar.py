@@ -5,7 +5,7 @@
       [<1-4294967294>] (permit|deny) <line>
 
 Words are keywords, `<…>` a value, `[…]` may be left out, `(a|b)` is a choice. Before ` : ` stands what says
-which line it is, after it the value that a second such line replaces. `->` names the mode that the line opens,
+which line it is, after it the value that a second such line replaces. `->` names the mode that a line opens;
 indented below it stands what is understood there. A mark before the line says how its negation is kept: `+`
 on unless told otherwise, only `no …` is shown; `*` either is shown; `-` the line is kept and never shown.
 `@name` hands the line to the device. A line of `!` begins a new group.

@@ -7,12 +7,10 @@ from typing import ClassVar
 
 from tests.lab.switches import hashes
 from tests.lab.switches.access import permits
-from tests.lab.switches.device import Shell
 from tests.lab.switches.editor import Pending, Question, Refused, Text
 from tests.lab.switches.grammar import Match
 from tests.lab.switches.lined import LinedDevice
 from tests.lab.switches.lines import Line
-from tests.lab.switches.terminal import Terminal
 
 _CONFIRM_USER = (
     "This operation will remove all username related configurations with same name."
