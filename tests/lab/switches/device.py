@@ -95,8 +95,8 @@ class Device(ABC):
         """Return whether a connection from an address gets as far as a login."""
 
     @abstractmethod
-    def knows(self, user: str, password: str) -> bool:
-        """Return whether a login is right."""
+    def knows(self, user: str, password: str, source: str) -> bool:
+        """Return whether a login is right, from this address."""
 
     @abstractmethod
     def _restore_kept(self) -> None:
@@ -203,9 +203,9 @@ class Shell(ABC):
     async def execute(self, line: str) -> None:
         """Do what a line says. Raise Gone to end the session."""
 
-    def opening(self) -> str:
-        """Return what is shown once somebody is in."""
-        return ""
+    async def start(self) -> None:
+        """Show what is shown once somebody is in. Raise Gone where he may not stay."""
+        return
 
     async def asked(self) -> str:
         """Return the next line typed."""
@@ -215,7 +215,7 @@ class Shell(ABC):
         """Serve the session until somebody ends it."""
         if self.terminal.command is not None:
             return await self.hear(self.terminal.command)
-        self.terminal.write(self.opening())
+        await self.start()
         while True:
             await self.hear(await self.asked())
 

@@ -1,6 +1,7 @@
 """A simulated Cisco IOS-XE switch: what its configuration does in ways of its own, and whom it lets in."""
 
 import re
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import ClassVar
@@ -37,7 +38,8 @@ class Ios(LinedDevice):
         self.rollback: Line | None = None
         self.changed_at, self.changed_by = self.now(), "console"
         self.saved_at = self.now()
-        self.failed_logins: list[float] = []
+        self.looks = 0  # the clock's drift is another number at every one
+        self._failed_at: list[float] = []
 
     def _hashed(self) -> tuple[str, ...]:
         """Return the secrets that are shown otherwise than they were typed."""
@@ -50,6 +52,9 @@ class Ios(LinedDevice):
         """A line for terminals must be free, take SSH, and its access class must permit the address."""
         line = self._terminal_line(len(self.sessions))
         if line is None:
+            return False
+        excepted = self.root.find("login", "quiet-mode", "access-class")
+        if self._is_quiet() and not (excepted and self.permitted(excepted.value[0], source)):
             return False
         transport = line.find("transport", "input")
         if transport and not {"ssh", "all"} & set(transport.value):
@@ -72,7 +77,24 @@ class Ios(LinedDevice):
                 return line
         return None
 
-    def knows(self, user: str, password: str) -> bool:
+    def knows(self, user: str, password: str, source: str) -> bool:
+        is_right = self._is_right(user, password)
+        if not is_right:
+            self._failed_at.append(time.monotonic())
+        return is_right
+
+    def _is_quiet(self) -> bool:
+        """Return whether too many wrong logins have closed the door for a while (`login block-for`)."""
+        block = self.root.find("login", "block-for")
+        if not block:
+            return False
+        closed, within = (int(block.value[at]) / 60 * self.minute_seconds for at in (0, 4))
+        wanted = int(block.value[2])
+        recent = self._failed_at[-wanted:]
+        is_burst = len(recent) == wanted and recent[-1] - recent[0] <= within
+        return is_burst and time.monotonic() - recent[-1] < closed
+
+    def _is_right(self, user: str, password: str) -> bool:
         """Ask each method in turn; servers are simulated as out of reach, so they have no say."""
         for method in self._login_methods():
             if method in ("local", "local-case"):

@@ -37,12 +37,12 @@ class IosShell(LinedShell):
             return f"{self.device.hostname[:20]}({self.editor.mode or 'config'})#"
         return super().prompt
 
-    def opening(self) -> str:
+    async def start(self) -> None:
         if not self.device.may_start(self.user):
             self.terminal.write("% Authorization failed.\r\n")
             raise Gone
         text = self.device.banner("motd") + "\n" + self.device.banner("exec")
-        return text.replace("\n", "\r\n") + "\r\n"
+        self.terminal.write(text.replace("\n", "\r\n") + "\r\n")
 
     def refusal(self, reason: str, line: str, column: int) -> str:
         if reason == "incomplete":
@@ -133,7 +133,8 @@ class IosShell(LinedShell):
             f"! NVRAM config last updated at {_stamp(device.saved_at)} by {device.changed_by}\n!\n"
         )
         defaults = list(_defaults(device)) if "all" in match.words else []
-        period = f"ntp clock-period {17_179_000 + int(device.now().timestamp() * 7) % 999}\n"
+        device.looks += 1
+        period = f"ntp clock-period {17_179_000 + device.looks}\n"
         body = text + ("\n".join(defaults) + "\n" if defaults else "")
         return head + body + period + "end\n\n"
 

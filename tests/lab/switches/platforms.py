@@ -2,10 +2,15 @@
 
 from tests.lab.switches.device import Device, Shell
 from tests.lab.switches.faults import Faults
+from tests.lab.switches.fortios import Fortios
+from tests.lab.switches.fortios_shell import FortiosShell
 from tests.lab.switches.ios import Ios
 from tests.lab.switches.ios_shell import IosShell
 
-_KINDS: dict[str, tuple[type[Device], type[Shell]]] = {"ios": (Ios, IosShell)}
+_KINDS: dict[str, tuple[type[Device], type[Shell]]] = {
+    "ios": (Ios, IosShell),
+    "fortios": (Fortios, FortiosShell),
+}
 PLATFORMS = tuple(_KINDS)
 
 

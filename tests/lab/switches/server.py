@@ -67,7 +67,8 @@ class _Login(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        if not self._device.admits(str(conn.get_extra_info("peername")[0])):
+        self._source = str(conn.get_extra_info("peername")[0])
+        if not self._device.admits(self._source):
             conn.abort()
 
     async def begin_auth(self, username: str) -> bool:
@@ -84,7 +85,7 @@ class _Login(asyncssh.SSHServer):
 
     def validate_password(self, username: str, password: str) -> bool:
         device = self._device
-        return not device.faults.refuses_password and device.knows(username, password)
+        return not device.faults.refuses_password and device.knows(username, password, self._source)
 
 
 async def _serve(process: Process, device: Device) -> None:

@@ -51,7 +51,7 @@ class Served:
     def __init__(self, device: Device, endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> None:
         self.device, self.endpoint, self._loop = device, endpoint, loop
         self.user, self.password, self.enable_password = device.user, device.password, device.enable_password
-        self.planted, self.faults, self.platform = device.planted, device.faults, device.platform
+        self.faults, self.platform = device.faults, device.platform
 
     @property
     def address(self) -> str:
@@ -70,6 +70,11 @@ class Served:
     def running(self) -> str:
         """The configuration that counts, without what differs at every look."""
         return self._text(lambda: self.device.running)
+
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """Every secret of its configuration, as written and as shown."""
+        return self.device.planted
 
     @property
     def startup(self) -> str:
