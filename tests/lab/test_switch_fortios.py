@@ -31,7 +31,8 @@ def test_sets_at_end_and_keeps_it() -> None:
         "config system snmp community", "delete 1", "end",
         "config system ntp", "config ntpserver",
         "edit 0", "set server 192.0.2.1", "next", "end", "end",
-        "config system replacemsg admin", "edit pre_admin-disclaimer-text", 'set buffer "two', 'lines"', "end",
+        "config system replacemsg admin", "edit pre_admin-disclaimer-text",
+        'set buffer "two', 'lines"', "end",
     ]  # fmt: skip
     with switch("fortios", boot_seconds=0.1) as device:
         with session(device) as cli:
