@@ -207,6 +207,10 @@ class Shell(ABC):
         """Show what is shown once somebody is in. Raise Gone where he may not stay."""
         return
 
+    def left(self) -> None:
+        """Clear up behind a session, however it ended."""
+        return
+
     async def asked(self) -> str:
         """Return the next line typed."""
         return await self.terminal.line(self.prompt)

@@ -6,10 +6,13 @@ from tests.lab.switches.fortios import Fortios
 from tests.lab.switches.fortios_shell import FortiosShell
 from tests.lab.switches.ios import Ios
 from tests.lab.switches.ios_shell import IosShell
+from tests.lab.switches.routeros import Routeros
+from tests.lab.switches.routeros_shell import RouterosShell
 
 _KINDS: dict[str, tuple[type[Device], type[Shell]]] = {
     "ios": (Ios, IosShell),
     "fortios": (Fortios, FortiosShell),
+    "routeros": (Routeros, RouterosShell),
 }
 PLATFORMS = tuple(_KINDS)
 

@@ -92,9 +92,11 @@ async def _serve(process: Process, device: Device) -> None:
     user = str(process.get_extra_info("username"))
     terminal = Terminal(process, device.faults, device.more, device.page_length)
     device.sessions.add(terminal)
+    shell = shell_of(device)(device, terminal, user)
     try:
         with contextlib.suppress(Gone, OSError, asyncssh.Error):
-            await shell_of(device)(device, terminal, user).run()
+            await shell.run()
     finally:
+        shell.left()
         device.sessions.discard(terminal)
         terminal.close()
