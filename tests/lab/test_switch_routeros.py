@@ -69,7 +69,7 @@ def test_sets_what_is_named_numbered_or_found_and_keeps_it() -> None:
         assert line in exported
     assert "set api" not in running  # as it is from the start
     assert "hygienist" not in running
-    assert "disabled=yes name=oldadmin" in running
+    assert "disabled=yes group=full name=oldadmin" in running
     assert "oldadmin" not in exported  # accounts never are
 
 
