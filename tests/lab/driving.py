@@ -50,6 +50,7 @@ def is_let_in(device: Served, source: str = "127.0.0.1", password: str | None = 
             channel = transport.open_session(timeout=5)
             channel.get_pty()
             channel.invoke_shell()
+            channel.send(b"\r")  # some want a key pressed first
             said = b""
             while not _PROMPT.search(said) and (more := channel.recv(4096)):
                 said += more

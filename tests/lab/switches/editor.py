@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tests.lab.switches.grammar import Grammar, Match, NotUnderstood, Rule
+from tests.lab.switches.grammar import Grammar, Match, NotUnderstood
 from tests.lab.switches.lines import Line
 
 
@@ -32,7 +32,7 @@ class Text:
 
 
 Pending = Question | Text | None
-_Level = tuple[Rule | None, Grammar, list[Line]]  # what opened it, what it understands, whose lines change
+_Level = tuple[str, Grammar, list[Line]]  # the mode, what it understands, whose lines change
 
 
 class Dialect(Protocol):
@@ -60,13 +60,12 @@ class Editor:
 
     def top(self) -> None:
         """Stand outside all blocks."""
-        self._levels: list[_Level] = [(None, self._dialect.grammar(), [self._root])]
+        self._levels: list[_Level] = [("", self._dialect.grammar(), [self._root])]
 
     @property
     def mode(self) -> str:
         """The mode one stands in, or nothing outside all blocks."""
-        rule = self._levels[-1][0]
-        return rule.mode if rule else ""
+        return self._levels[-1][0]
 
     @property
     def question(self) -> str | None:
@@ -110,13 +109,16 @@ class Editor:
         # A banner of one line is over already.
         return self._pending.hint if isinstance(self._pending, Text) else ""
 
-    def load(self, text: str) -> None:
+    def load(self, text: str, comments: str = "!") -> None:
         """Take a whole configuration. Raise ValueError naming the line that is not understood."""
         for line in text.splitlines():
-            if not self.is_collecting and (not line.strip() or line.startswith("!")):
+            if not self.is_collecting and (not line.strip() or line.startswith(comments)):
                 continue
             try:
-                self.feed(line if self.is_collecting else line.strip())
+                if self.is_collecting or line.strip() != "exit":
+                    self.feed(line if self.is_collecting else line.strip())
+                else:
+                    self.up()
             except (NotUnderstood, Refused) as error:
                 raise ValueError(f"start configuration: {line!r}: {error}") from error
             if self.question:
@@ -140,7 +142,8 @@ class Editor:
 
     def _enter(self, match: Match, blocks: list[Line]) -> None:
         opened = [line for block in blocks for line in self._dialect.enter(block, match)]
-        self._levels.append((match.rule, self._dialect.grammar().within(match.rule), opened))
+        mode = match.rule.mode.replace("%", match.words[-1])
+        self._levels.append((mode, self._dialect.grammar().within(match.rule), opened))
 
     def _collect(self, text: Text, line: str) -> None:
         if text.is_whole_line:

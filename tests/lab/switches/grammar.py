@@ -8,7 +8,8 @@ Words are keywords, `<…>` a value, `[…]` may be left out, `(a|b)` is a choic
 which line it is, after it the value that a second such line replaces. `->` names the mode that a line opens;
 indented below it stands what is understood there. A mark before the line says how its negation is kept: `+`
 on unless told otherwise, only `no …` is shown; `*` either is shown; `-` the line is kept and never shown.
-`@name` hands the line to the device. A line of `!` begins a new group.
+`@name` hands the line to the device. A line of `!` begins a new group; a `%` in a mode's
+name is the last word of what opens it.
 """
 
 import re
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-_TOKEN = re.compile(r"\S+")
+_TOKEN = re.compile(r'"[^"]*"\S*|\S+')
 _PIECE = re.compile(r"<[^>]+>|[][()|]|[^][()|<\s]+")
 _ADDRESS = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$")
 _INTERFACE = re.compile(r"([A-Za-z][A-Za-z-]*)(\d[\d/.]*)?$")
@@ -163,6 +164,8 @@ class _Walk:
         word = self._words[at]
         if kind == "line":
             return len(self._words) - at, self._line[self._columns[at] :].rstrip()
+        if kind == "string":
+            return (1, '"' + word.strip('"') + '"')
         if kind == "ip":
             match = _ADDRESS.match(word)
             return (1, word) if match and all(int(part) < 256 for part in match.groups()) else None

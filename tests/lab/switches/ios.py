@@ -37,7 +37,6 @@ class Ios(LinedDevice):
         self.files: dict[str, Line] = {}
         self.rollback: Line | None = None
         self.changed_at, self.changed_by = self.now(), "console"
-        self.saved_at = self.now()
         self.looks = 0  # the clock's drift is another number at every one
         self._failed_at: list[float] = []
 
@@ -274,29 +273,6 @@ class Ios(LinedDevice):
         lines = [(line, _span(line.words)) for line in block.all("line", "vty")]
         return [line for line, (first, last) in lines if first <= high and last >= low]
 
-    def edit_ace(self, block: Line, match: Match, *, negated: bool) -> Pending:
-        """Number an entry that has no number; refuse a number that another entry has."""
-        number = match.words[0] if match.words[0].isdecimal() else None
-        entry = _entry(match.words[1:] if number else match.words)
-        same = next((line for line in block.below if line.words[1:] == entry), None)
-        taken = next((line for line in block.below if line.words[0] == number), None)
-        if negated:
-            found = taken if number and (not entry or taken is same) else same if not number else None
-            if found:
-                block.below.remove(found)
-            return None
-        if not entry:
-            raise Refused("% Incomplete command.\n")
-        if taken and taken is not same:
-            raise Refused("% Duplicate sequence number\n")
-        if not same:
-            number = number or str(
-                max((int(line.words[0]) for line in block.below), default=0) // 10 * 10 + 10
-            )
-            made = Match(match.rule, (number, *entry), 1 + len(entry))
-            block.put(made)
-        return None
-
     def edit_numbered_ace(self, block: Line, match: Match, *, negated: bool) -> Pending:
         """Keep `access-list 10 permit …` as `ip access-list standard 10`, as newer systems do."""
         number = match.words[1]
@@ -363,12 +339,6 @@ class Ios(LinedDevice):
             self.replace(self.rollback)
             self.rollback = None
 
-    def keep(self) -> None:
-        """Write the running configuration where a restart finds it."""
-        if self.faults.disk_full:
-            raise Refused("startup-config file open failed (Not enough space)\n")
-        self.kept, self.saved_at = self.root.copy(), self.now()
-
 
 def _nothing(_: bool) -> None:
     return None
@@ -409,11 +379,3 @@ def _reveals(value: tuple[str, ...], password: str) -> bool:
     if kind[-1:] == ["7"]:
         return hashes.type_7_matches(shown, password)
     return shown == password if not kind or kind[-1] == "0" else hashes.matches(shown, password)
-
-
-def _entry(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return an entry's words as shown."""
-    split = " ".join(words).split()
-    if len(split) == 3 and split[1] == "host":
-        split.pop(1)
-    return tuple(split)

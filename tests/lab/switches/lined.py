@@ -22,6 +22,9 @@ class LinedDevice(Device):
 
     interfaces: ClassVar[Sequence[str]] = ()
     indent: ClassVar[str] = " "
+    comments: ClassVar[str] = "!"
+    separator: ClassVar[str | None] = "!"  # between groups of lines
+    closing: ClassVar[str | None] = None  # the last line of a block
 
     @property
     def running(self) -> str:
@@ -33,7 +36,7 @@ class LinedDevice(Device):
 
     def text_of(self, root: Line) -> str:
         """Return a configuration as it is shown, without what differs at every look."""
-        return "\n".join(root.render(self.indent)) + "\n"
+        return "\n".join(root.render(self.indent, self.separator, self.closing)) + "\n"
 
     def grammar(self) -> Grammar:
         return Grammar(grammar.read(_GRAMMARS / f"{self.platform}.txt"), self.interfaces)
@@ -62,8 +65,8 @@ class LinedDevice(Device):
 
     def _load(self, text: str) -> None:
         self.root = Line()
-        Editor(self, self.root).load(text)
-        self.kept = self.root.copy()
+        Editor(self, self.root).load(text, self.comments)
+        self.kept, self.saved_at = self.root.copy(), self.now()
         self.generation = 0
 
     def replace(self, root: Line) -> None:
@@ -73,6 +76,35 @@ class LinedDevice(Device):
 
     def _restore_kept(self) -> None:
         self.replace(self.kept.copy())
+
+    def keep(self) -> None:
+        """Write the running configuration where a restart finds it."""
+        if self.faults.disk_full:
+            raise Refused(self.no_space)
+        self.kept, self.saved_at = self.root.copy(), self.now()
+
+    def edit_ace(self, block: Line, match: Match, *, negated: bool) -> Pending:
+        """Number an entry that has no number; refuse a number that another entry has."""
+        number = match.words[0] if match.words[0].isdecimal() else None
+        entry = _entry(match.words[1:] if number else match.words)
+        same = next((line for line in block.below if line.words[1:] == entry), None)
+        taken = next((line for line in block.below if line.words[0] == number), None)
+        if negated:
+            found = taken if number and (not entry or taken is same) else same if not number else None
+            if found:
+                block.below.remove(found)
+            return None
+        if not entry:
+            raise Refused("% Incomplete command.\n")
+        if taken and taken is not same:
+            raise Refused("% Duplicate sequence number\n")
+        if not same:
+            number = number or str(
+                max((int(line.words[0]) for line in block.below), default=0) // 10 * 10 + 10
+            )
+            made = Match(match.rule, (number, *entry), 1 + len(entry))
+            block.put(made)
+        return None
 
     def rename(self, hostname: str) -> None:
         for root in (self.root, self.kept):
@@ -85,14 +117,22 @@ class LinedDevice(Device):
         return line.words[1] if line else self.nameless
 
     nameless: ClassVar[str] = "Switch"
+    no_space: ClassVar[str] = "startup-config file open failed (Not enough space)\n"
+
+
+def _entry(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return an entry's words as shown."""
+    split = " ".join(words).split()
+    if len(split) == 3 and split[1] == "host":
+        split.pop(1)
+    return tuple(split)
 
 
 class LinedShell(Shell):
     """A session: unprivileged, privileged or configuring."""
 
     device: LinedDevice
-    invalid: ClassVar[str] = "% Invalid input detected at '^' marker.\n"
-    incomplete: ClassVar[str] = "% Incomplete command.\n"
+    prompt_end: ClassVar[str] = ""
 
     def __init__(self, device: LinedDevice, terminal: Terminal, user: str) -> None:
         super().__init__(device, terminal, user)
@@ -109,8 +149,8 @@ class LinedShell(Shell):
         if self.editor and self.editor.is_collecting:
             return ""
         if self.editor:
-            return f"{self.device.hostname}({self.editor.mode or 'config'})#"
-        return self.device.hostname + ("#" if self.is_privileged else ">")
+            return f"{self.device.hostname}({self.editor.mode or 'config'})#{self.prompt_end}"
+        return self.device.hostname + ("#" if self.is_privileged else ">") + self.prompt_end
 
     def is_configuring(self) -> bool:
         return self.editor is not None
@@ -125,7 +165,7 @@ class LinedShell(Shell):
         if self.editor and self.editor.is_collecting:
             self.editor.feed(line)
             return None
-        if not line.strip() or line.lstrip().startswith("!"):
+        if not line.strip() or line.lstrip().startswith(self.device.comments):
             return None
         try:
             if self.is_refused(line):

@@ -96,8 +96,11 @@ class Line:
         at = next((at for at, other in enumerate(self.below) if _place(other) > place), len(self.below))
         self.below.insert(at, line)
 
-    def render(self, indent: str = " ", separator: str | None = "!") -> Iterator[str]:
-        """Yield the lines below as the system shows them, with `separator` between groups and blocks."""
+    def render(self, indent: str, separator: str | None, closing: str | None) -> Iterator[str]:
+        """Yield the lines below as the system shows them.
+
+        `separator` stands between groups and blocks, `closing` is the last line of each block.
+        """
         group = None
         for line in self.below:
             if line.rule.default == "-":
@@ -106,8 +109,10 @@ class Line:
                 yield separator
             group = line.rule.group if not line.rule.mode else -2
             yield from (line.text if line.body is None else f"{line.text} {line.body}").split("\n")
-            for each in line.render(indent, None):
+            for each in line.render(indent, None, closing):
                 yield indent + each
+            if line.rule.mode and closing:
+                yield indent + closing
 
 
 def _place(line: Line) -> tuple[int, int]:

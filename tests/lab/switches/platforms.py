@@ -1,5 +1,7 @@
 """The platforms there are simulations of."""
 
+from tests.lab.switches.aoss import Aoss
+from tests.lab.switches.aoss_shell import AossShell
 from tests.lab.switches.device import Device, Shell
 from tests.lab.switches.faults import Faults
 from tests.lab.switches.fortios import Fortios
@@ -13,6 +15,7 @@ _KINDS: dict[str, tuple[type[Device], type[Shell]]] = {
     "ios": (Ios, IosShell),
     "fortios": (Fortios, FortiosShell),
     "routeros": (Routeros, RouterosShell),
+    "aoss": (Aoss, AossShell),
 }
 PLATFORMS = tuple(_KINDS)
 
