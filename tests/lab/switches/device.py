@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Protocol
 
 from tests.lab.switches import start
@@ -35,8 +35,9 @@ class Device(ABC):
         faults: Faults | None = None,
         minute_seconds: float = 60.0,
         boot_seconds: float = 1.0,
+        words: Mapping[str, str] | None = None,
     ) -> None:
-        self.start = start.read(self.platform)
+        self.start = start.with_words(start.read(self.platform), words or {})
         self.faults = faults or Faults()
         self.minute_seconds, self.boot_seconds = minute_seconds, boot_seconds
         self.sessions: set[Terminal] = set()
@@ -85,6 +86,11 @@ class Device(ABC):
     @abstractmethod
     def _load(self, text: str) -> None:
         """Take a start configuration, as running and as kept. Raise ValueError for a line not understood."""
+
+    @property
+    @abstractmethod
+    def hostname(self) -> str:
+        """The name in the prompt."""
 
     @abstractmethod
     def rename(self, hostname: str) -> None:

@@ -1,5 +1,7 @@
 """The platforms there are simulations of."""
 
+from collections.abc import Mapping
+
 from tests.lab.switches.aoss import Aoss
 from tests.lab.switches.aoss_shell import AossShell
 from tests.lab.switches.device import Device, Shell
@@ -26,11 +28,15 @@ def make(
     faults: Faults | None = None,
     minute_seconds: float = 60.0,
     boot_seconds: float = 1.0,
+    words: Mapping[str, str] | None = None,
 ) -> Device:
-    """Return a device that is not served yet. Raise ValueError for a platform there is none of."""
+    """Return a device that is not served yet; `words` are its passwords in place of the usual ones.
+
+    Raise ValueError for a platform there is none of.
+    """
     if platform not in _KINDS:
         raise ValueError(f"no simulated {platform!r}; there are: {', '.join(PLATFORMS)}")
-    return _KINDS[platform][0](hostname, faults, minute_seconds, boot_seconds)
+    return _KINDS[platform][0](hostname, faults, minute_seconds, boot_seconds, words)
 
 
 def shell_of(device: Device) -> type[Shell]:

@@ -23,15 +23,20 @@ logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
 class Endpoint:
     """Where a device listens; it stays at its address while the device is away, and may get another key."""
 
-    def __init__(self, device: Device, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, device: Device, address: str = "127.0.0.1", port: int = 0, host_key: str | None = None
+    ) -> None:
         self._device = device
         self._acceptor: asyncssh.SSHAcceptor | None = None
         device.address, device.port, device.listener = address, port, self
-        self.change_key()
+        self._prove(asyncssh.read_private_key(host_key) if host_key else _new_key())
 
     def change_key(self) -> None:
         """Make the host key that counts from the next opening on."""
-        self._key = asyncssh.generate_private_key("ssh-ed25519")
+        self._prove(_new_key())
+
+    def _prove(self, key: asyncssh.SSHKey) -> None:
+        self._key = key
         self._device.host_key = " ".join(self._key.export_public_key("openssh").decode().split()[:2])
 
     async def open(self) -> None:
@@ -57,6 +62,10 @@ class Endpoint:
         if self._acceptor:
             self._acceptor.close()
             await self._acceptor.wait_closed()
+
+
+def _new_key() -> asyncssh.SSHKey:
+    return asyncssh.generate_private_key("ssh-ed25519")
 
 
 class _Login(asyncssh.SSHServer):

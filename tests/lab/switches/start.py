@@ -5,6 +5,7 @@ have a name before a `=`: `«password=…»` is the technician's, `«enable=…�
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,3 +34,15 @@ def read(platform: str) -> Start:
     text = _MARK.sub(lambda mark: mark.group(2), marked)
     secrets = tuple(dict.fromkeys(secret for _, secret in found))
     return Start(text, secrets, named["password"], named.get("enable", ""))
+
+
+def with_words(start: Start, words: Mapping[str, str]) -> Start:
+    """Return a start configuration with another `password` or `enable`."""
+    text, secrets = start.text, start.secrets
+    for name, word in words.items():
+        old = start.password if name == "password" else start.enable_password
+        text = text.replace(old, word)
+        secrets = tuple(word if secret == old else secret for secret in secrets)
+    return Start(
+        text, secrets, words.get("password", start.password), words.get("enable", start.enable_password)
+    )

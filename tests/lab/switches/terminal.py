@@ -15,6 +15,7 @@ FLOOD_BYTES = 8 << 20
 _ERASE = {"\x7f", "\b"}
 _END_OF_LINE = {"\r", "\n"}
 _WAITING_CHUNKS = 64
+_LINGER_SECONDS = 0.2
 
 
 class Gone(Exception):
@@ -47,11 +48,11 @@ class Terminal:
         return str(self._process.get_extra_info("peername")[0])
 
     def close(self, code: int = 0) -> None:
-        """End the session in good order."""
+        """End the session in good order: what was said arrives, then the connection goes."""
         self._reader.cancel()
         with contextlib.suppress(OSError):
             self._process.exit(code)
-            self._process.get_extra_info("connection").disconnect(asyncssh.DISC_BY_APPLICATION, "closed")
+        self._loop.call_later(_LINGER_SECONDS, self._process.get_extra_info("connection").close)
 
     def cut(self) -> None:
         """End the session as a pulled cable would."""
