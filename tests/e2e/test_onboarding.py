@@ -355,12 +355,12 @@ def test_git_log_tells_the_story(engineer: Engineer) -> None:
             r"^init: workspace of Northwind IT",
             r"^harbour: client added: Harbour Dental",
             r"^harbour: edited by hand: client.yml",
-            r"^harbour: discover: 12 assets, 12 new",
-            r"^harbour: inventory: 12 hosts, 8 managed",
+            r"^harbour: discover: 13 assets, 13 new",
+            r"^harbour: inventory: 13 hosts, 8 managed",
             r"^harbour: rollout \(preview\): 8 of 8 hosts",
             r"^harbour: left by an interrupted command: .*runs/",
             r"^harbour: rollout: \d of \d hosts, \d hosts changed",
-            r"^harbour: verify: 26 covered, 22 excluded",
+            r"^harbour: verify: 26 covered, 26 excluded",
             r"^harbour: offboard: 26 of 26 services proved gone",
         )
     ]

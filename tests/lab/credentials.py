@@ -92,9 +92,18 @@ def certificate(name: str, address: IPv4Address, *, is_rsa: bool = False) -> tup
 
 def directory_password() -> str:
     """Return the password of the account that reads the directory, made at the first call."""
-    file = DIRECTORY / "directory_password"
+    return _password("directory_password")
+
+
+def switch_password() -> str:
+    """Return the technician's password on the simulated switch, made at the first call."""
+    return _password("switch_password")
+
+
+def _password(name: str) -> str:
+    file = DIRECTORY / name
     if not file.exists():
-        write_private(file, secrets.token_urlsafe(15) + "-Aa7")  # what the domain's rules ask of a password
+        write_private(file, secrets.token_urlsafe(15) + "-Aa7")  # what a domain's rules ask of a password
     return file.read_text()
 
 

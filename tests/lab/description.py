@@ -65,7 +65,8 @@ class Host:
 
     @property
     def has_ssh(self) -> bool:
-        return 22 in self.truth["tcp_ports"]
+        """Whether the technician comes in with a key, as on every host that is no mere device."""
+        return 22 in self.truth["tcp_ports"] and not self.is_light
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from tests.lab import credentials, hosts, images, machine, network, probe, seed,
 from tests.lab.credentials import Credentials
 from tests.lab.description import Description, Host, directory
 from tests.lab.podman import containers
+from tests.lab.switches.start import USER, read, with_words
 
 FILE = credentials.DIRECTORY / "lab.json"
+PLATFORM = "ios"  # of the simulated switch
 _READY_SECONDS = 60
 
 
@@ -131,6 +133,7 @@ def write_private_description(description: Description, words: Credentials) -> N
             "password": credentials.directory_password(),
             "computers": directory()["computers"],
         },
+        "network": {"devices": [_router(description), _switch(description)]},
         "printer": {"printed_file": str(hosts.PRINTED / "bytes")},
     }
     credentials.write_private(FILE, json.dumps(content, indent=2) + "\n")
@@ -158,6 +161,24 @@ def _host(host: Host) -> dict[str, Any]:
         "container": host.container,
         "truth": dict(host.truth),
     }
+
+
+def _router(description: Description) -> dict[str, Any]:
+    """Return how to come in to the router's own command line: real FRR, with a key."""
+    router = next(host for host in description.hosts if host.image == "router")
+    place = {"name": router.name, "address": str(router.address), "platform": "frr"}
+    return place | {"user": "netops", "key_file": str(credentials.TECHNICIAN_KEY)}
+
+
+def _switch(description: Description) -> dict[str, Any]:
+    """Return how to come in to the simulated switch, with a password; and what must never be told of it."""
+    switch = next(host for host in description.hosts if host.image == "switch")
+    password = credentials.switch_password()
+    begun = with_words(read(PLATFORM), {"password": password})
+    place = {"name": switch.name, "address": str(switch.address), "platform": PLATFORM}
+    words = {"user": USER, "password": password, "enable_password": begun.enable_password}
+    key = credentials.host_key(switch.name).with_suffix(".pub").read_text().split()[:2]
+    return place | words | {"host_key": " ".join(key), "planted": list(begun.secrets)}
 
 
 def _ensure(description: Description, chosen: Sequence[Host], words: Credentials) -> None:

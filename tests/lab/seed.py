@@ -12,7 +12,8 @@ from tests.lab import antivirus, credentials
 from tests.lab.credentials import Credentials
 from tests.lab.description import Description, Host, directory
 
-TECHNICIAN_ID = 1000
+TECHNICIAN_ID, NETOPS_ID = 1000, 1001
+_SWITCHES = Path(__file__).with_name("switches")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ def files(description: Description, host: Host, resolvers: list[str]) -> tuple[F
     made = list(_identity(description, host))
     if host.has_ssh:
         made += _access(host)
+    if host.image == "router":
+        made += _network_access()
+    if host.image == "switch":
+        made += _switch(host)
     if host.image in ("web", "noc"):
         made += _certificate(full_name(description, host), host)
     if host.image == "dc":
@@ -80,6 +85,23 @@ def _access(host: Host) -> Iterator[File]:
     yield File("/etc/ssh/ssh_host_ed25519_key.pub", key.with_suffix(".pub").read_bytes())
     allowed = credentials.TECHNICIAN_KEY.with_suffix(".pub").read_bytes()
     yield File("/home/technician/.ssh/authorized_keys", allowed, 0o600, TECHNICIAN_ID)
+
+
+def _network_access() -> Iterator[File]:
+    """Let `netops` in, whose shell is the router's own."""
+    allowed = credentials.TECHNICIAN_KEY.with_suffix(".pub").read_bytes()
+    yield File("/home/netops/.ssh/authorized_keys", allowed, 0o600, NETOPS_ID)
+
+
+def _switch(host: Host) -> Iterator[File]:
+    """Yield the simulation that a switch runs, with the key and the password of its own."""
+    yield File("/etc/lab/host_key", credentials.host_key(host.name).read_bytes(), 0o600)
+    yield File("/etc/lab/password", credentials.switch_password().encode(), 0o600)
+    for folder in ("tests", "tests/lab"):
+        yield File(f"/opt/lab/{folder}/__init__.py", b"")
+    for file in sorted(_SWITCHES.rglob("*")):
+        if file.is_file() and file.suffix != ".pyc":
+            yield File(f"/opt/lab/tests/lab/switches/{file.relative_to(_SWITCHES)}", file.read_bytes())
 
 
 def _certificate(name: str, host: Host) -> Iterator[File]:

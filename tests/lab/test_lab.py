@@ -73,6 +73,21 @@ def test_technician_enters_by_key_and_becomes_root_by_password(
     assert ssh(lab, name, "systemctl is-system-running").stdout.strip() == "running"
 
 
+def test_network_devices_are_configured_over_ssh(lab: dict[str, Any]) -> None:
+    netmiko = pytest.importorskip("netmiko", reason="drives network devices: pip install netmiko")
+    said = []
+    for device in lab["network"]["devices"]:
+        words = {"username": device["user"], "password": device.get("password", "")}
+        if "key_file" in device:
+            words |= {"use_keys": True, "key_file": device["key_file"]}
+        with netmiko.ConnectHandler(device_type="cisco_ios", host=device["address"], **words) as cli:
+            said.append(cli.send_command("show version"))
+            assert "%" in cli.send_config_set(["frobnicate"])
+            assert "[OK]" in cli.save_config()
+    assert "FRRouting" in said[0]
+    assert "simulated" in said[1]
+
+
 def test_host_keys_differ(lab: dict[str, Any]) -> None:
     names = [name for name, host in HOSTS.items() if host.has_ssh]
     scan = run("ssh-keyscan", "-T", "3", "-t", "ed25519", *(str(HOSTS[name].address) for name in names))

@@ -55,7 +55,7 @@ class Endpoint:
             agent_forwarding=False,
             login_timeout=30,
         )
-        device.port = self._acceptor.get_port()
+        device.port = device.port or self._acceptor.get_port()
 
     async def close(self) -> None:
         """Let nobody in any more."""
