@@ -20,6 +20,7 @@ class AossShell(LinedShell):
     """What a manager or an operator talks to."""
 
     device: Aoss
+    commands_anywhere: ClassVar[tuple[str, ...]] = ("show", "write", "copy")
     prompt_end: ClassVar[str] = " "
     wrong_secret: ClassVar[str] = "Invalid password\n"
 

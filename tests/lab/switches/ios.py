@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ from tests.lab.switches.access import permits
 from tests.lab.switches.editor import Pending, Question, Refused, Text
 from tests.lab.switches.grammar import Match
 from tests.lab.switches.lined import LinedDevice
-from tests.lab.switches.lines import Line
+from tests.lab.switches.lines import Line, everything
 
 _CONFIRM_USER = (
     "This operation will remove all username related configurations with same name."
@@ -342,12 +341,6 @@ class Ios(LinedDevice):
 
 def _nothing(_: bool) -> None:
     return None
-
-
-def everything(root: Line) -> Iterator[Line]:
-    for line in root.below:
-        yield line
-        yield from everything(line)
 
 
 def _span(words: tuple[str, ...]) -> tuple[int, int]:

@@ -83,10 +83,17 @@ class LinedDevice(Device):
             raise Refused(self.no_space)
         self.kept, self.saved_at = self.root.copy(), self.now()
 
+    def _entry(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the words of an access list's entry as shown."""
+        split = " ".join(words).split()
+        if self.hides_host and len(split) == 3 and split[1] == "host":
+            split.pop(1)
+        return tuple(split)
+
     def edit_ace(self, block: Line, match: Match, *, negated: bool) -> Pending:
         """Number an entry that has no number; refuse a number that another entry has."""
         number = match.words[0] if match.words[0].isdecimal() else None
-        entry = _entry(match.words[1:] if number else match.words)
+        entry = self._entry(match.words[1:] if number else match.words)
         same = next((line for line in block.below if line.words[1:] == entry), None)
         taken = next((line for line in block.below if line.words[0] == number), None)
         if negated:
@@ -117,15 +124,8 @@ class LinedDevice(Device):
         return line.words[1] if line else self.nameless
 
     nameless: ClassVar[str] = "Switch"
+    hides_host: ClassVar[bool] = True  # shows `permit 192.0.2.1` for `permit host 192.0.2.1`
     no_space: ClassVar[str] = "startup-config file open failed (Not enough space)\n"
-
-
-def _entry(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return an entry's words as shown."""
-    split = " ".join(words).split()
-    if len(split) == 3 and split[1] == "host":
-        split.pop(1)
-    return tuple(split)
 
 
 class LinedShell(Shell):
@@ -133,6 +133,7 @@ class LinedShell(Shell):
 
     device: LinedDevice
     prompt_end: ClassVar[str] = ""
+    commands_anywhere: ClassVar[Sequence[str]] = ()  # also while configuring, without a `do`
 
     def __init__(self, device: LinedDevice, terminal: Terminal, user: str) -> None:
         super().__init__(device, terminal, user)
@@ -187,6 +188,8 @@ class LinedShell(Shell):
             return
         if words[0].lower() == "do" and len(words) > 1:
             await self.command(line.strip()[2:].strip())
+        elif words[0].lower() in self.commands_anywhere:
+            await self.command(line.strip())
         elif words[0].lower() == "end":
             await self.leave()
         elif words[0].lower() in ("exit", "quit"):

@@ -108,11 +108,19 @@ class Line:
             if separator is not None and group not in (None, line.rule.group if not line.rule.mode else -1):
                 yield separator
             group = line.rule.group if not line.rule.mode else -2
-            yield from (line.text if line.body is None else f"{line.text} {line.body}").split("\n")
+            gap = "" if line.body is None or line.body.startswith("\n") else " "
+            yield from f"{line.text}{gap}{line.body or ''}".split("\n")
             for each in line.render(indent, None, closing):
                 yield indent + each
             if line.rule.mode and closing:
                 yield indent + closing
+
+
+def everything(root: Line) -> Iterator[Line]:
+    """Yield all lines below a line, however deep."""
+    for line in root.below:
+        yield line
+        yield from everything(line)
 
 
 def _place(line: Line) -> tuple[int, int]:

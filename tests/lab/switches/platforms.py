@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from tests.lab.switches.aoss import Aoss
 from tests.lab.switches.aoss_shell import AossShell
 from tests.lab.switches.device import Device, Shell
+from tests.lab.switches.eos import Eos
+from tests.lab.switches.eos_shell import EosShell
 from tests.lab.switches.faults import Faults
 from tests.lab.switches.fortios import Fortios
 from tests.lab.switches.fortios_shell import FortiosShell
@@ -18,6 +20,7 @@ _KINDS: dict[str, tuple[type[Device], type[Shell]]] = {
     "fortios": (Fortios, FortiosShell),
     "routeros": (Routeros, RouterosShell),
     "aoss": (Aoss, AossShell),
+    "eos": (Eos, EosShell),
 }
 PLATFORMS = tuple(_KINDS)
 
