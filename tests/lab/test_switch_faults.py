@@ -1,11 +1,88 @@
 """What simulated devices do wrong, alike on every platform."""
 
+import re
 import time
+from typing import Any
 
 import pytest
 
 from tests.lab.driving import BROKEN_OFF, is_let_in, netmiko, session, until
 from tests.lab.switches import Faults, switch
+from tests.lab.switches.platforms import PLATFORMS
+
+# A line that may be pushed again and again, and what is said when it is refused.
+LINES = {
+    "ios": ("ntp server 192.0.2.{}", "% Invalid input detected at '^' marker."),
+    "eos": ("ntp server 192.0.2.{}", "% Invalid input (at token 0: 'ntp')"),
+    "aoss": ("logging 192.0.2.{}", "Invalid input: logging"),
+    "fortios": ("set server 192.0.2.{}", "Command fail. Return code -61"),
+    "routeros": ("/ip pool add name=p{0} ranges=192.0.2.{0}", "bad command name ip (line 1 column 1)"),
+}
+BEFORE = {"fortios": ["config log syslogd2 setting"], "routeros": []}
+
+
+def pushed(cli: Any, platform: str, count: int) -> None:
+    """Type so many lines in one go, as somebody who pastes them."""
+    lines = BEFORE.get(platform, ["configure terminal"])
+    cli.write_channel("".join(f"{line}\n" for line in [*lines, *numbered(platform, count)]))
+
+
+def numbered(platform: str, count: int) -> list[str]:
+    """Return so many lines that a platform takes."""
+    return [LINES[platform][0].format(number) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_is_dropped_in_mid_push(platform: str) -> None:
+    with switch(platform) as device, session(device) as cli:
+        device.faults.drops_after_lines = len(device.heard_lines) + 3
+        pushed(cli, platform, 9)
+        assert until(lambda: device.sessions == 0)
+        assert 1 <= device.running.count("192.0.2.") <= 3 or platform == "fortios"  # which takes all at `end`
+        assert "192.0.2.9" not in device.running
+        assert is_let_in(device)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_restarts_in_mid_push(platform: str) -> None:
+    with switch(platform, boot_seconds=0.2) as device, session(device) as cli:
+        device.faults.reboots_after_lines = len(device.heard_lines) + 3
+        pushed(cli, platform, 9)
+        assert until(lambda: device.restarts == 1)
+        assert until(lambda: is_let_in(device))
+        kept_at_once = platform == "routeros"
+        assert ("192.0.2.1" in device.running) == kept_at_once
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_refuses_a_line_in_its_vendors_words(platform: str) -> None:
+    line, said = LINES[platform]
+    with switch(platform, faults=Faults(refuses_line=line.split("{")[0])) as device, session(device) as cli:
+        pushed(cli, platform, 1)
+        assert said in cli.read_until_pattern(re.escape(said))
+        assert "192.0.2." not in device.running
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_floods(platform: str) -> None:
+    command = (
+        "get system dns" if platform == "fortios" else "show users" if platform != "routeros" else "/export"
+    )
+    with switch(platform, faults=Faults(floods_at=command)) as device, session(device) as cli:
+        cli.write_channel(f"{command}\n")
+        heard = 0
+        while heard < 1 << 22:
+            heard += len(cli.read_channel())
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_takes_its_time(platform: str) -> None:
+    with switch(platform) as device, session(device) as cli:
+        device.faults.line_seconds = 0.3
+        before, began = len(device.heard_lines), time.monotonic()
+        pushed(cli, platform, 2)
+        assert until(lambda: len(device.heard_lines) >= before + 2)
+        assert time.monotonic() - began >= 0.6
 
 
 def test_session_is_dropped_in_mid_push() -> None:
