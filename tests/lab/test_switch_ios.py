@@ -208,3 +208,20 @@ def test_shows_pages_until_told_not_to() -> None:
         assert "hostname sw-office" in cli.read_until_pattern("--More-- ")
         cli.write_channel("q")
         cli.read_until_prompt()
+
+
+def test_closes_the_door_on_whoever_guesses() -> None:
+    lines = [
+        "login block-for 120 attempts 2 within 60",
+        "login quiet-mode access-class QUIET",
+        "ip access-list standard QUIET",
+        "permit 127.0.0.9",
+    ]
+    with switch("ios", minute_seconds=1) as device, session(device) as cli:
+        cli.send_config_set(lines)
+        assert is_let_in(device)
+        for _ in range(2):
+            assert not is_let_in(device, password="guess")
+        assert not is_let_in(device)
+        assert is_let_in(device, "127.0.0.9")
+        assert until(lambda: is_let_in(device))
