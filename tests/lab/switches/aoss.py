@@ -1,6 +1,5 @@
 """A simulated AOS-S switch: what its configuration does in ways of its own, and whom it lets in."""
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
 
@@ -128,10 +127,6 @@ class Aoss(LinedDevice):
 
     def greeting(self) -> str:
         return self.banner()
-
-    def users(self) -> Iterator[Line]:
-        """Yield the accounts of SNMP."""
-        return self.root.all("snmpv3", "user")
 
 
 def _permits(line: Line, source: str) -> bool:

@@ -109,7 +109,8 @@ class AossShell(LinedShell):
         return f"Running configuration {same} the startup configuration."
 
     async def do_snmp_users(self, match: Match) -> str:
-        rows = [f"  {line.words[2]:<20} {' '.join(line.value[0:2])}" for line in self.device.users()]
+        users = self.device.root.all("snmpv3", "user")
+        rows = [f"  {line.words[2]:<20} {' '.join(line.value[0:2])}" for line in users]
         return "\n".join([" Status and Counters - SNMPv3 Global Configuration Information", *rows])
 
     async def do_managers(self, match: Match) -> str:

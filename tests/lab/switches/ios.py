@@ -207,10 +207,6 @@ class Ios(LinedDevice):
     def _plain(words: tuple[str, ...]) -> tuple[str, ...]:
         return words if len(words) > 1 else ("0", *words)
 
-    def edit_snmp_user(self, block: Line, match: Match, *, negated: bool) -> Pending:
-        self.apply(block, match, negated=negated)
-        return None
-
     def edit_community(self, block: Line, match: Match, *, negated: bool) -> Pending:
         value = [word.upper() if word.lower() in ("ro", "rw") else word for word in match.value]
         if negated:

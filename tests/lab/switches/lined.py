@@ -25,6 +25,9 @@ class LinedDevice(Device):
     comments: ClassVar[str] = "!"
     separator: ClassVar[str | None] = "!"  # between groups of lines
     closing: ClassVar[str | None] = None  # the last line of a block
+    nameless: ClassVar[str] = "Switch"  # the name of a device that has none
+    hides_host: ClassVar[bool] = True  # shows `permit 192.0.2.1` for `permit host 192.0.2.1`
+    no_space: ClassVar[str] = "startup-config file open failed (Not enough space)\n"
 
     @property
     def running(self) -> str:
@@ -122,10 +125,6 @@ class LinedDevice(Device):
         """The name in the prompt."""
         line = self.root.find("hostname")
         return line.words[1] if line else self.nameless
-
-    nameless: ClassVar[str] = "Switch"
-    hides_host: ClassVar[bool] = True  # shows `permit 192.0.2.1` for `permit host 192.0.2.1`
-    no_space: ClassVar[str] = "startup-config file open failed (Not enough space)\n"
 
 
 class LinedShell(Shell):

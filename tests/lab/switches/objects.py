@@ -106,12 +106,6 @@ class Object:
         """Return an object within. Raise KeyError where there is none."""
         return self.inner.setdefault(name, Object(self.schema.inner[name]))
 
-    def entry(self, key: str) -> "Object":
-        """Return an entry of a table, made where there is none; number 0 is the next free one."""
-        if self.schema.keys == "{#}" and key == "0":
-            key = str(max(map(int, self.entries), default=0) + 1)
-        return self.entries.setdefault(key, Object(self.schema))
-
     def is_plain(self) -> bool:
         """Return whether there is nothing to show."""
         return not (self.values or self.entries or any(not each.is_plain() for each in self.inner.values()))
