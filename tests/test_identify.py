@@ -153,6 +153,21 @@ def test_a_version_is_read_out_of_a_description(description: str, version: str) 
     assert part({"snmp": {DESCRIPTION: description}}, "os_version") == (version,)
 
 
+@pytest.mark.parametrize(
+    ("software", "os"),
+    [
+        (
+            "Software [Cupertino], Catalyst L3 Switch Software (CAT9K_IOSXE), Version 17.9.4a, RELEASE",
+            "ios-xe",
+        ),
+        ("Software, IOS-XE Software, Catalyst L3 Switch Software, Version 17.9.4a, RELEASE", "ios-xe"),
+        ("Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 17.9.4a, RELEASE", "ios"),
+    ],
+)
+def test_ios_and_ios_xe_are_told_apart(software: str, os: str) -> None:
+    assert part({"snmp": {DESCRIPTION: f"Cisco IOS {software}"}}, "os", "os_version") == (os, "17.9.4a")
+
+
 def test_what_standard_objects_tell() -> None:
     switch = {"1.3.6.1.2.1.16.19.2.0": "6.20.B05", "1.3.6.1.2.1.105.1.3.1.1.2.1": 370}
     assert part({"snmp": switch}, "os_version", "kind") == ("6.20.B05", "switch")
