@@ -157,11 +157,11 @@ def test_a_version_is_read_out_of_a_description(description: str, version: str) 
     ("software", "os"),
     [
         (
-            "Software [Cupertino], Catalyst L3 Switch Software (CAT9K_IOSXE), Version 17.9.4a, RELEASE",
+            "Software [Cupertino], Catalyst L3 Switch Software (CAT9K_IOSXE), Version 17.9.4a,",
             "ios-xe",
         ),
-        ("Software, IOS-XE Software, Catalyst L3 Switch Software, Version 17.9.4a, RELEASE", "ios-xe"),
-        ("Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 17.9.4a, RELEASE", "ios"),
+        ("Software, IOS-XE Software, Catalyst L3 Switch Software, Version 17.9.4a,", "ios-xe"),
+        ("Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 17.9.4a,", "ios"),
     ],
 )
 def test_ios_and_ios_xe_are_told_apart(software: str, os: str) -> None:
