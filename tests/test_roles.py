@@ -23,11 +23,11 @@ TASK_FILES = sorted(
     [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
 )
 # Variables of the connection and of the run; every other ansible_x would be an injected fact.
-ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user"}
+ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user", "ansible_failed_result"}
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
     "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
-    "roles", "ignore_unreachable", "block", "always", "until", "retries", "delay",
+    "roles", "ignore_unreachable", "block", "rescue", "always", "until", "retries", "delay",
 }  # fmt: skip
 
 
@@ -46,7 +46,10 @@ filters = _plugin()
 def _tasks(path: Path) -> Iterator[dict[str, Any]]:
     for item in yaml.safe_load(path.read_text()):
         for task in item.get("tasks", [item]):
-            yield from (task, *task.get("block", ()), *task.get("always", ()))
+            yield from (
+                task,
+                *(each for part in ("block", "rescue", "always") for each in task.get(part, ())),
+            )
 
 
 def _name(path: Path) -> str:
@@ -273,8 +276,9 @@ def test_everything_a_platform_may_hold_is_asked_about() -> None:
     known = set(Platform.__struct_fields__)
     assert known <= filters.KNOWN
     platform: dict[str, Any] = {"packages": [], "files": [], "services": [], "uninstall": {}}
-    plain = filters.resources(platform, {}, "key", "/receipt")
-    more = filters.resources({**platform, "enrol": [{"command": ["x"]}]}, {}, "key", "/receipt")
+    rest = ("key", "/receipt", {"path": "/pin"}, "")
+    plain = filters.resources(platform, {}, *rest)
+    more = filters.resources({**platform, "enrol": [{"command": ["x"]}]}, {}, *rest)
     (added,) = [each for each in more if each not in plain]
     assert added["command"] == ["false"] and added["expected"] == {"succeeds": ["yes"]}
 

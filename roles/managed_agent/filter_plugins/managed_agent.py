@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 # C0 and C1 controls, and the two characters that Unicode itself calls line and paragraph separator.
@@ -80,7 +81,7 @@ def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]])
 
 
 def families(
-    platforms: Mapping[str, Mapping[str, Any]], known: Mapping[str, Sequence[str]]
+    platforms: Mapping[str, Mapping[str, Any]], known: Mapping[str, Sequence[str]], pin_file: str
 ) -> dict[str, dict[str, Any]]:
     """Return what to look for on a host and to ask it, by the family of its system.
 
@@ -88,7 +89,7 @@ def families(
     """
     return {
         family: {
-            "things": [*things(platform), *other_signs(platform, known)],
+            "things": [*things(platform), f"path:{pin_file}", *other_signs(platform, known)],
             "probes": [_words(each["command"]) for each in platform.get("probes", [])],
         }
         for family, platform in platforms.items()
@@ -142,6 +143,56 @@ def _words(command: Sequence[Any]) -> list[str]:
     return [str(word) for word in command]
 
 
+def agreed(packages: Sequence[str], product: Sequence[str], version: str, seen: Sequence[str]) -> list[str]:
+    """Return packages as apt takes them: those of the product in the agreed version, where not there yet."""
+    return [
+        f"{name}={version}" if version and name in product and f"package:{name}" not in seen else name
+        for name in packages
+    ]
+
+
+def release_check(versions: Mapping[str, str], version: str) -> list[dict[str, Any]]:
+    """Return the report's entry for the agreed version, none where any will do."""
+    if not version:
+        return []
+    others = [f"{name} {each}" for name, each in sorted(versions.items()) if not fnmatchcase(each, version)]
+    return [
+        {
+            "id": "release",
+            "title": "The agent has the agreed version",
+            "ok": not others,
+            "detail": f"{', '.join(others)} where {version} is agreed; --upgrade brings it"
+            if others
+            else version,
+            "optional": False,
+        }
+    ]
+
+
+def is_well(result: Mapping[str, Any], check: Mapping[str, Any]) -> bool:
+    """Return whether a check came out well, given what its command said."""
+    return bool(_check_result(check, result)["ok"])
+
+
+def required(results: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the checks that are well and have to stay so, given the results of the task that ran them."""
+    checks = [result["__managed_agent_check"] for result in results if result.get("__managed_agent_check")]
+    judged = check_results(results)
+    return [check for check, each in zip(checks, judged, strict=True) if each["ok"] and not each["optional"]]
+
+
+def failings(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return in words which checks did not come out well, and what they said."""
+    return "; ".join(
+        f"{each['title']}: {each['detail'] or 'no'}" for each in check_results(results) if not each["ok"]
+    )
+
+
+def from_to(steps: Sequence[Mapping[str, Any]]) -> str:
+    """Return what gets another version, in words."""
+    return ", ".join(f"{each['name']} {each['before']} → {each['after']}" for each in steps)
+
+
 def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the report's entry for each check, given the results of the task that ran them."""
     return [_check_result(result["__managed_agent_check"], result) for result in results]
@@ -156,7 +207,12 @@ def incumbents(known: Mapping[str, Sequence[str]], seen: Sequence[str]) -> list[
 
 
 def resources(
-    platform: Mapping[str, Any], probes: Mapping[str, bool], key: str, receipt_file: str
+    platform: Mapping[str, Any],
+    probes: Mapping[str, bool],
+    key: str,
+    receipt_file: str,
+    pin: Mapping[str, Any],
+    version: str,
 ) -> list[dict[str, Any]]:
     """Return everything on a host that a rollout of this platform depends on, and how the role leaves it.
 
@@ -165,6 +221,9 @@ def resources(
     return [
         {"kind": "file", "name": "/usr/lib/os-release", "expected": {}},
         {"kind": "file", "name": receipt_file, "expected": {"type": ["file"]}},
+        _path("file", pin, _keyed(key, str(pin["content"])))
+        if version
+        else {"kind": "path", "name": pin["path"], "expected": {"type": ["absent"]}},
         *(
             {"kind": "package", "name": name, "expected": {"status": ["installed"]}}
             for name in platform["packages"]
@@ -323,4 +382,10 @@ class FilterModule:
             "managed_agent_check_results": check_results,
             "managed_agent_incumbents": incumbents,
             "managed_agent_resources": resources,
+            "managed_agent_agreed": agreed,
+            "managed_agent_release_check": release_check,
+            "managed_agent_is_well": is_well,
+            "managed_agent_required": required,
+            "managed_agent_failings": failings,
+            "managed_agent_from_to": from_to,
         }
