@@ -6,7 +6,7 @@ from msgspec import structs
 
 from mspctl import waves
 from mspctl.cli.rollout import summary, verdict
-from mspctl.history import differences, of_hosts, summarised, telling, times, versions
+from mspctl.history import differences, of_hosts, replaced, summarised, telling, times, versions
 from mspctl.records import HostStatus, Json, RunEnded, RunRecord, TaskResult
 from tests.samples import NOW, ended, outcome, started
 
@@ -112,3 +112,11 @@ def test_versions_are_told_before_and_after() -> None:
     shown = summary([*FIRST, told])
     assert "CAN BE PUT BACK" in shown and "1.1" in shown
     assert "CAN BE PUT BACK" not in summary(FIRST)
+
+
+def test_what_was_taken_off_is_told() -> None:
+    told = structs.replace(
+        task("a", "report"), report={"capability": "monitoring", "replaces": ["zabbix (package x)"]}
+    )
+    assert replaced([*FIRST, told, told]) == (("a", "monitoring", "zabbix (package x)"),)
+    assert "zabbix (package x)" in summary([*FIRST, told])

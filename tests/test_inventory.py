@@ -203,6 +203,14 @@ def test_an_agreed_version_reaches_the_role_and_the_client_s_own_wins() -> None:
     assert written("", "") is None
 
 
+def test_other_products_go_only_where_the_client_says_so() -> None:
+    def written(is_wanted: bool) -> object:
+        found = built(client=client_file({"monitoring": replace(zabbix(), replace=is_wanted)}))
+        return found.group_variables["monitoring"].get("monitoring_replace")
+
+    assert (written(True), written(False)) == (True, None)
+
+
 def test_secrets_are_references_in_every_file() -> None:
     found = files(
         built(

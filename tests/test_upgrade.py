@@ -105,7 +105,8 @@ def test_a_version_that_does_not_work_stays_on_no_pilot_and_reaches_nobody_else(
     done = office.mspctl("rollout", "acme", "--upgrade", "--apply")
     assert done.exit_code == 5
     assert (
-        "example-agent 1:1.1 → 1:2.0 does not work: The service runs: " in done.output
+        "example-agent 1:1.1 → 1:2.0 does not work: example-agent.service was started and did not stay up"
+        in done.output
         and "the version before is back" in done.output
     )
     assert office.began() == {"host1"} and office.versions() == ["1:1.1", "1:1.1"]

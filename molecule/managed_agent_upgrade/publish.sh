@@ -1,5 +1,6 @@
 #!/bin/sh
-# Have the repository in /run/repository hold these versions of example-agent and no others; one of 2 cannot start.
+# Have the repository in /run/repository hold these versions of example-agent and no others; one of 2 cannot start,
+# one of 3 is not sound.
 # Each brings the file that we write as a configuration file of its own.
 set -eu
 umask 022
@@ -16,6 +17,7 @@ for version; do
     echo "# as the vendor has it in $version" > build/etc/example-agent.conf
     case $version in *:2.*) program='/bin/sh -c "exit 3"' ;; *) program='/bin/sleep infinity' ;; esac
     printf '[Service]\nExecStart=%s\n[Install]\nWantedBy=multi-user.target\n' "$program" > build/lib/systemd/system/example-agent.service
+    case $version in *:3.*) mkdir -p build/usr/share && : > build/usr/share/example-agent-unsound ;; esac
     dpkg-deb --root-owner-group --build build "debs/$name" >/dev/null
   fi
   { dpkg-deb --field "debs/$name"

@@ -5,7 +5,10 @@ import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 # C0 and C1 controls, and the two characters that Unicode itself calls line and paragraph separator.
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -22,7 +25,7 @@ THERE = ["file", "directory", "link", "other"]
 # What of a platform is accounted for in `resources`, or does not concern what is on a host.
 KNOWN = frozenset(
     ("packages", "directories", "files", "presence", "services", "probes", "prepare", "trial", "uninstall")
-) | {"installer", "tested_on", "verify"}
+) | {"installer", "tested_on", "verify", "space"}
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -184,7 +187,9 @@ def required(results: Sequence[Mapping[str, Any]]) -> list[Any]:
 def failings(results: Sequence[Mapping[str, Any]]) -> str:
     """Return in words which checks did not come out well, and what they said."""
     return "; ".join(
-        f"{each['title']}: {each['detail'] or 'no'}" for each in check_results(results) if not each["ok"]
+        f"{each['title']}: {each['detail'] or 'no'}"
+        for each in check_results(results)
+        if not each["ok"] and not each["optional"]
     )
 
 
@@ -203,6 +208,76 @@ def incumbents(known: Mapping[str, Sequence[str]], seen: Sequence[str]) -> list[
     found = {name: [sign for sign in signs if sign in seen] for name, signs in known.items()}
     return [
         f"{name} ({', '.join(signs).replace(':', ' ')})" for name, signs in sorted(found.items()) if signs
+    ]
+
+
+def platform_of(provider: str, folders: Sequence[str], capability: str, family: str) -> dict[str, Any]:
+    """Return another provider's platform as its record has it, not rendered; empty where there is none."""
+    for folder in folders:
+        path = Path(folder) / capability / f"{provider}.yml"
+        if path.is_file():
+            record = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return dict(record["platforms"].get(family, {}))
+    return {}
+
+
+def removals(
+    known: Mapping[str, Sequence[str]],
+    seen: Sequence[str],
+    records: Mapping[str, Mapping[str, Any]],
+    ours: Mapping[str, Any],
+) -> dict[str, list[str]]:
+    """Return what of other products would go: services, packages and paths, none of the agent's own.
+
+    `known` and `seen` are signs, `records` the platforms of the products by provider, `ours` the agent's own.
+    A name that is a template nobody can render here, as the settings of that product are not known.
+    """
+    found: dict[str, list[str]] = {"services": [], "packages": [], "paths": []}
+    own = _own(ours)
+    for name, signs in sorted(known.items()):
+        there = [sign.split(":", 1) for sign in signs if sign in seen]
+        if not there or not records.get(name):
+            continue
+        uninstall = records[name].get("uninstall", {})
+        for kind, signed in (("services", "service"), ("packages", "package"), ("paths", "")):
+            names = [*(word for each, word in there if each == signed), *uninstall.get(kind, [])]
+            found[kind] += [word for word in names if "{" not in word and not _touches(word, own[kind])]
+    return {kind: list(dict.fromkeys(names)) for kind, names in found.items()}
+
+
+def _own(platform: Mapping[str, Any]) -> dict[str, list[str]]:
+    uninstall = platform["uninstall"]
+    listed = [each["path"] for each in (*platform.get("directories", ()), *platform["files"])]
+    return {
+        "services": [*(each["name"] for each in platform["services"]), *uninstall.get("services", ())],
+        "packages": [*platform["packages"], *uninstall.get("packages", ())],
+        "paths": [*listed, *platform.get("presence", ()), *uninstall.get("paths", ())],
+    }
+
+
+def _touches(name: str, own: Sequence[str]) -> bool:
+    """Return whether a name is one of ours; of paths, also whether one lies in the other."""
+    return any(
+        name == each or each.startswith(f"{name.rstrip('/')}/") or name.startswith(f"{each.rstrip('/')}/")
+        for each in own
+    )
+
+
+def absent(removal: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Return what a host that other products were taken off has to be without, as `resources` does."""
+    return [
+        *(
+            {
+                "kind": "package",
+                "name": name,
+                "expected": {"status": ["absent", "not-installed", "config-files"]},
+            }
+            for name in removal["packages"]
+        ),
+        *(
+            {"kind": "unit", "name": name, "expected": {"load": ["not-found", "masked"]}}
+            for name in removal["services"]
+        ),
     ]
 
 
@@ -382,6 +457,9 @@ class FilterModule:
             "managed_agent_check_results": check_results,
             "managed_agent_incumbents": incumbents,
             "managed_agent_resources": resources,
+            "managed_agent_platform": platform_of,
+            "managed_agent_removals": removals,
+            "managed_agent_absent": absent,
             "managed_agent_agreed": agreed,
             "managed_agent_release_check": release_check,
             "managed_agent_is_well": is_well,

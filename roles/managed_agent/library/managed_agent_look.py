@@ -65,7 +65,8 @@ def is_there(kind: str, name: str, packages: dict[str, str]) -> bool:
         except KeyError:
             return False
     if kind == "service":
-        return any(Path(folder, name).exists() for folder in UNIT_FOLDERS)
+        found = (Path(folder, name) for folder in UNIT_FOLDERS)
+        return any(path.exists() and path.resolve() != Path("/dev/null") for path in found)  # masked: gone
     return Path(name).exists()
 
 
