@@ -9,7 +9,7 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab check bench lab lab-down lab-purge lock clean
+.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab check role-docs bench lab lab-down lab-purge lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ check: setup ## lint, types, architecture, Ansible's production profile
 	@$(BIN)/lint-imports --config .config/importlinter.ini
 	@$(BIN)/ansible-lint -c .config/ansible-lint.yml
 	@$(BIN)/yamllint -c .config/yamllint.yml .
+	@$(BIN)/python .config/role_docs.py --check
+
+role-docs: setup ## write the tables of variables in the roles' READMEs
+	@$(BIN)/python .config/role_docs.py
 
 bench: setup ## measure discovery and inventories beside their peers (root; nmap if it is there)
 	@$(BIN)/python -m benchmarks

@@ -234,6 +234,13 @@ def check_choice(where: str, service: str, choice: OptIn, own: Path | None = Non
         for name, secret in sorted(record.secrets.items())
         if name not in choice.secrets and not secret.generate
     ]
+    if choice.version and not any(
+        each.uninstall.packages and not each.installer for each in record.platforms.values()
+    ):
+        lines.append(
+            f"{where}.version: {choice.provider} comes from its vendor, not from apt; leave it out"
+            f"{', and set settings.version' if 'version' in record.settings else ''}"
+        )
     lines += [
         f"{where}.secrets.{name}: generated for each host; leave it out"
         for name, secret in sorted(record.secrets.items())

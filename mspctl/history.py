@@ -8,6 +8,7 @@ from mspctl import waves
 from mspctl.records import (
     HostOutcome,
     HostStatus,
+    Json,
     Record,
     RunEnded,
     RunRecord,
@@ -50,6 +51,50 @@ class Difference(Record, frozen=True, kw_only=True, order=True):
     task: str  # "" for the host as a whole
     before: str
     now: str
+
+
+class Version(Record, frozen=True, kw_only=True):
+    """What a run brought in the place of what, or a preview would."""
+
+    host: str
+    service: str
+    package: str
+    before: str
+    after: str
+    is_kept: bool  # the one before can be had again
+
+
+def versions(records: Iterable[RunRecord]) -> tuple[Version, ...]:
+    """Return which packages got another version, in the order in which the hosts were through with it."""
+    return tuple(
+        Version(
+            host=record.host,
+            service=str(record.report.get("capability", "")),
+            package=str(step.get("name", "")),
+            before=str(step.get("before", "")),
+            after=str(step.get("after", "")),
+            is_kept=step.get("is_kept") is True,
+        )
+        for record in records
+        if isinstance(record, TaskResult)
+        for step in _steps(record)
+    )
+
+
+def replaced(records: Iterable[RunRecord]) -> tuple[tuple[str, str, str], ...]:
+    """Return which products a run took off for ours, or a preview would: host, service, product."""
+    found = [
+        (record.host, str(record.report.get("capability", "")), str(product))
+        for record in records
+        if isinstance(record, TaskResult) and isinstance(products := record.report.get("replaces"), list)
+        for product in products
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _steps(record: TaskResult) -> list[dict[str, Json]]:
+    steps = record.report.get("release")
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
 def summarised(records: Sequence[RunRecord]) -> RunSummary | None:

@@ -125,6 +125,7 @@ def chosen_services(client: ClientFile, settings: WorkspaceFile) -> dict[str, Op
                 choice,
                 settings={**default.settings, **choice.settings},
                 secrets={**default.secrets, **choice.secrets},
+                version=choice.version or default.version,
             )
             if default and default.provider == choice.provider
             else choice
@@ -304,6 +305,8 @@ def _service_variables(service: str, choice: OptIn, generated: Iterable[str]) ->
     return {
         f"{service}_provider": choice.provider,
         f"{service}_settings": dict(choice.settings),
+        **({f"{service}_version": choice.version} if choice.version else {}),
+        **({f"{service}_replace": True} if choice.replace else {}),
         f"{service}_secrets": {
             **{key: _reference(value) for key, value in sorted(choice.secrets.items())},
             **{key: generated_template(service, key) for key in sorted(generated)},

@@ -52,6 +52,7 @@ class Order(Record, frozen=True, kw_only=True):
     variables: dict[str, Json] = msgspec.field(default_factory=dict)
     forks: int = 10
     failure_budget: float = 0.2
+    pilots_must_pass: bool = False  # no budget in the first wave
     verbosity: int = 0
     resumes: str = ""
     deadlines: dict[str, datetime] = msgspec.field(default_factory=dict)  # host: when it must be left alone
@@ -106,7 +107,8 @@ def run(
             longest = max(longest, (datetime.now(UTC) - began).total_seconds())
             if is_interrupted():
                 return _ended(record, "interrupted", "stopped by the engineer")
-            reason = waves.stop_reason(hosts, came_out, order.failure_budget)
+            budget = 0.0 if order.pilots_must_pass and number == 1 else order.failure_budget
+            reason = waves.stop_reason(hosts, came_out, budget)
             if reason and number < len(order.waves):
                 return _ended(record, "stopped", f"wave {number}: {reason}")
     return _ended(record, "complete", "")

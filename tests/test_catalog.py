@@ -77,6 +77,17 @@ def test_all_mistakes_of_a_choice_are_told_at_once() -> None:
     assert len(lines) == 6
 
 
+def test_a_version_is_agreed_upon_where_apt_brings_the_agent() -> None:
+    assert check(replace(zabbix(), version="1:6.0.14*")) == ()
+    (line,) = catalog.check_choice("c", "remote_access", replace(mesh(), version="1"))
+    assert line == "c.version: meshcentral comes from its vendor, not from apt; leave it out"
+
+
+def mesh() -> OptIn:
+    ids: dict[str, Json] = {"group_id": "A" * 96, "server_id": "B" * 96}
+    return OptIn(provider="meshcentral", settings={"server": "https://mesh.example", **ids})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -75,10 +75,16 @@ def renamed(client: Client) -> None:
     client.save_records("assets.jsonl", [samples.asset("web", "192.0.2.9"), samples.asset("db", "192.0.2.2")])
 
 
+def agreed(client: Client) -> None:
+    """Agree upon a version of the monitoring agent."""
+    edited("client.yml", "provider: zabbix", "provider: zabbix\n    version: 1:6.0.14*")(client)
+
+
 @pytest.mark.parametrize(
     ("change", "of"),
     [
         (edited("client.yml", "northwind", "southwind"), HOSTS),
+        (agreed, HOSTS),
         (written("group_vars/all/ours.yml", "colour: red\n"), HOSTS),
         (written("group_vars/monitoring.yml", "colour: red\n"), HOSTS),
         (written("group_vars/debian/deep/ours.json", '{"colour": "red"}'), HOSTS),

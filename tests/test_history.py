@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+from msgspec import structs
+
 from mspctl import waves
-from mspctl.cli.rollout import verdict
-from mspctl.history import differences, of_hosts, summarised, telling, times
-from mspctl.records import HostStatus, RunEnded, RunRecord, TaskResult
+from mspctl.cli.rollout import summary, verdict
+from mspctl.history import differences, of_hosts, replaced, summarised, telling, times, versions
+from mspctl.records import HostStatus, Json, RunEnded, RunRecord, TaskResult
 from tests.samples import NOW, ended, outcome, started
 
 
@@ -93,3 +95,28 @@ def test_hosts_that_needed_no_run_are_counted_and_said() -> None:
     cut = (*run[:3], ended("stopped"))
     assert "1 hosts not begun" in verdict(cut)
     assert waves.remaining(cut) == (("b",),)
+
+
+def test_versions_are_told_before_and_after() -> None:
+    step: Json = {"name": "agent", "before": "1.0", "after": "1.1", "is_kept": True}
+    told = structs.replace(task("a", "report"), report={"capability": "monitoring", "release": [step]})
+    hostile = structs.replace(task("b", "report"), report={"release": ["no", {"name": 7}]})
+    found = versions([*FIRST, told, hostile])
+    assert (found[0].service, found[0].package, found[0].before, found[0].after) == (
+        "monitoring",
+        "agent",
+        "1.0",
+        "1.1",
+    )
+    assert found[0].is_kept and not found[1].is_kept and len(found) == 2
+    shown = summary([*FIRST, told])
+    assert "CAN BE PUT BACK" in shown and "1.1" in shown
+    assert "CAN BE PUT BACK" not in summary(FIRST)
+
+
+def test_what_was_taken_off_is_told() -> None:
+    told = structs.replace(
+        task("a", "report"), report={"capability": "monitoring", "replaces": ["zabbix (package x)"]}
+    )
+    assert replaced([*FIRST, told, told]) == (("a", "monitoring", "zabbix (package x)"),)
+    assert "zabbix (package x)" in summary([*FIRST, told])

@@ -191,6 +191,26 @@ def test_services_come_with_the_provider_s_defaults_under_the_client_s_choice() 
     assert chosen_services(other, ours)["monitoring"].settings == {}  # another product's settings
 
 
+def test_an_agreed_version_reaches_the_role_and_the_client_s_own_wins() -> None:
+    def written(own: str, default: str) -> object:
+        client = client_file({"monitoring": replace(zabbix(), version=own)})
+        ours = WorkspaceFile(provider="N", services={"monitoring": replace(zabbix(), version=default)})
+        found = build("acme", client, ours, [], OverridesFile(), TODAY)
+        return found.group_variables["monitoring"].get("monitoring_version")
+
+    assert (written("1:6.0.14*", ""), written("", "1:6*")) == ("1:6.0.14*", "1:6*")
+    assert written("1:7*", "1:6*") == "1:7*"
+    assert written("", "") is None
+
+
+def test_other_products_go_only_where_the_client_says_so() -> None:
+    def written(is_wanted: bool) -> object:
+        found = built(client=client_file({"monitoring": replace(zabbix(), replace=is_wanted)}))
+        return found.group_variables["monitoring"].get("monitoring_replace")
+
+    assert (written(True), written(False)) == (True, None)
+
+
 def test_secrets_are_references_in_every_file() -> None:
     found = files(
         built(

@@ -23,11 +23,11 @@ TASK_FILES = sorted(
     [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
 )
 # Variables of the connection and of the run; every other ansible_x would be an injected fact.
-ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user"}
+ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user", "ansible_failed_result"}
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
     "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
-    "roles", "ignore_unreachable", "block", "always", "until", "retries", "delay",
+    "roles", "ignore_unreachable", "block", "rescue", "always", "until", "retries", "delay",
 }  # fmt: skip
 
 
@@ -46,7 +46,10 @@ filters = _plugin()
 def _tasks(path: Path) -> Iterator[dict[str, Any]]:
     for item in yaml.safe_load(path.read_text()):
         for task in item.get("tasks", [item]):
-            yield from (task, *task.get("block", ()), *task.get("always", ()))
+            yield from (
+                task,
+                *(each for part in ("block", "rescue", "always") for each in task.get(part, ())),
+            )
 
 
 def _name(path: Path) -> str:
@@ -198,6 +201,55 @@ def test_products_that_are_there_are_named_with_what_shows_them() -> None:
     assert filters.incumbents(known, []) == []
 
 
+OURS: dict[str, Any] = {
+    "packages": ["agent2", "openssl"],
+    "services": [{"name": "agent2.service"}],
+    "files": [{"path": "/etc/agent/agent2.conf"}],
+    "uninstall": {"packages": ["agent2"], "services": ["agent2.service"], "paths": ["/var/log/agent"]},
+}
+
+
+def test_of_another_product_goes_what_its_record_says_and_nothing_of_ours() -> None:
+    known = {
+        "a": ["package:agent", "service:agent.service"],
+        "b": ["package:b"],
+        "unseen": ["package:u"],
+        "nobody": ["package:ssh"],
+    }
+    records = {
+        "a": {"uninstall": OURS["uninstall"] | {"paths": ["/etc/agent", "/var/log/agent/old", "/opt/agent"]}},
+        "b": {"uninstall": {"packages": ["b", "{{ settings.package }}"], "paths": ["/var/lib/b"]}},
+        "unseen": {"uninstall": {"packages": ["u"]}},
+    }
+    seen = ["package:agent", "service:agent.service", "package:b", "package:ssh"]
+    found = filters.removals(known, seen, records, OURS)
+    assert found == {
+        "services": ["agent.service"],
+        "packages": ["agent", "b"],
+        "paths": ["/opt/agent", "/var/lib/b"],
+    }
+    assert [(each["kind"], each["name"]) for each in filters.absent(found)] == [
+        ("package", "agent"),
+        ("package", "b"),
+        ("unit", "agent.service"),
+    ]
+    assert not any(filters.removals(known, [], records, OURS).values())
+
+
+def test_only_the_product_itself_is_asked_for_in_the_agreed_version() -> None:
+    agreed = filters.agreed(["agent", "openssl", "helper"], ["agent", "helper"], "1:6*", ["package:helper"])
+    assert agreed == ["agent=1:6*", "openssl", "helper"]
+    assert filters.agreed(["agent"], ["agent"], "", []) == ["agent"]
+
+
+def test_a_version_that_is_not_the_agreed_one_is_a_failed_check() -> None:
+    assert filters.release_check({"agent": "1:6.0"}, "") == []
+    (well,) = filters.release_check({"agent": "1:6.0.14+b1"}, "1:6.0.14*")
+    (other,) = filters.release_check({"agent": "1:6.0.13", "base": "1:6.0.14"}, "1:6.0.14*")
+    assert well["ok"] and not other["ok"]
+    assert other["detail"] == "agent 1:6.0.13 where 1:6.0.14* is agreed; --upgrade brings it"
+
+
 def test_the_eicar_pattern_stands_in_no_file() -> None:
     pattern = b"$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!" + b"$H+H*"
     for folder in ("roles", "playbooks", "molecule", "mspctl/data", "tests"):
@@ -273,8 +325,9 @@ def test_everything_a_platform_may_hold_is_asked_about() -> None:
     known = set(Platform.__struct_fields__)
     assert known <= filters.KNOWN
     platform: dict[str, Any] = {"packages": [], "files": [], "services": [], "uninstall": {}}
-    plain = filters.resources(platform, {}, "key", "/receipt")
-    more = filters.resources({**platform, "enrol": [{"command": ["x"]}]}, {}, "key", "/receipt")
+    rest = ("key", "/receipt", {"path": "/pin"}, "")
+    plain = filters.resources(platform, {}, *rest)
+    more = filters.resources({**platform, "enrol": [{"command": ["x"]}]}, {}, *rest)
     (added,) = [each for each in more if each not in plain]
     assert added["command"] == ["false"] and added["expected"] == {"succeeds": ["yes"]}
 

@@ -421,3 +421,12 @@ def test_nothing_is_changed_outside_the_window_unless_asked_to(tmp_path: Path) -
     )
     assert code == 0, err
     assert times(client, "good") == 1
+
+
+def test_a_new_version_that_fails_on_one_pilot_goes_no_further(own_playbook: None, tmp_path: Path) -> None:
+    client = local_client(tmp_path, KNOWN, "a", "b", "bad", "later")
+    pilots, rest = ("a", "b", "bad"), ("later",)
+    records = run(client, asked(pilots, rest, failure_budget=0.5, pilots_must_pass=True))
+    assert came(records).keys() == set(pilots)
+    assert isinstance(records[-1], RunEnded) and records[-1].status == "stopped"
+    assert "more than 0%: bad" in records[-1].reason

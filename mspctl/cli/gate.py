@@ -53,7 +53,13 @@ def is_whole(order: Order) -> bool:
         and set(order.tags) <= set(CAPABILITIES)
         and set(order.skip_tags) <= set(CAPABILITIES)
         and "managed_agent_state" not in order.variables
+        and not changes_versions(order)
     )
+
+
+def changes_versions(order: Order) -> bool:
+    """Whether a rollout brings in another version of what is there, or puts back the one before."""
+    return order.variables.get("managed_agent_release", "keep") != "keep"
 
 
 @dataclass
@@ -80,8 +86,12 @@ class Gate:
             self.reports[host, report.capability] = report
 
     def keep(self, records: Sequence[RunRecord]) -> None:
-        """Keep a receipt for every host that a run left as it should be; others lose theirs."""
-        if not self.order.check and self.order.playbook == "rollout":
+        """Keep a receipt for every host that a run left as it should be; others lose theirs.
+
+        One that changes versions leaves them alone: they name the versions, and a host with another is not
+        proved by them.
+        """
+        if not self.order.check and self.order.playbook == "rollout" and not changes_versions(self.order):
             self._guarded(lambda: self._keep(records), None, "no receipt is kept of this run")
 
     def _guarded(self, work: Callable[[], T], otherwise: T, meaning: str) -> T:

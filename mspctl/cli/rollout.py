@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 from msgspec import structs
 
-from mspctl import catalog, waves, windows
+from mspctl import catalog, history, waves, windows
 from mspctl import rollout as engine
 from mspctl.cli import gate
 from mspctl.cli.enrolment import admit
@@ -35,6 +35,7 @@ from mspctl.rollout import Order, Unlock
 from mspctl.workspace import Client
 
 PLAYBOOK = "rollout"
+_VERSIONS = {"newest": "upgrade", "previous": "rollback"}
 
 
 @click.command()
@@ -49,6 +50,12 @@ PLAYBOOK = "rollout"
     "--missing", is_flag=True, help="Only hosts that the last verify found without a service, and new ones."
 )
 @click.option("--uninstall", is_flag=True, help="Take the services off the hosts instead.")
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Bring in newer versions of what is there, or those agreed upon; nothing else.",
+)
+@click.option("--rollback", is_flag=True, help="Put back the versions from before the last upgrade.")
 @click.option(
     "--outside-window", "any_time", is_flag=True, help="Change hosts also outside their maintenance window."
 )
@@ -65,6 +72,8 @@ def rollout(
     retry_failed: bool,
     missing: bool,
     uninstall: bool,
+    upgrade: bool,
+    rollback: bool,
     any_time: bool,
     full: bool,
     limit: str | None,
@@ -88,16 +97,20 @@ def rollout(
         mspctl rollout acme --apply --resume       # after an interruption
         mspctl rollout acme --apply -t antivirus -l 'server:!db'
         mspctl rollout acme --apply --missing      # hosts that were off, and new ones
+        mspctl rollout acme --upgrade              # which versions would become which
     """
     if check and apply_:
         raise click.UsageError("--check only looks and --apply changes: give one of them")
-    if resume and (retry_failed or missing or limit is not None or tags or uninstall):
+    if resume and (retry_failed or missing or limit is not None or tags or uninstall or upgrade or rollback):
         raise click.UsageError(
             "--resume goes on with the run as it was; "
-            "-l, -t, --retry-failed, --missing, --uninstall do not go with it"
+            "-l, -t, --retry-failed, --missing, --uninstall, --upgrade, --rollback do not go with it"
         )
-    if missing and uninstall:
-        raise click.UsageError("--missing brings services to hosts and --uninstall takes them off")
+    if missing + uninstall + upgrade + rollback > 1:
+        raise click.UsageError(
+            "--missing brings services to hosts, --uninstall takes them off, --upgrade and --rollback change "
+            "versions: give one of them"
+        )
     _check_tags((*listed(tags), *listed(skip_tags)))
     with client.lock(f"mspctl rollout {client.name}"):
         built = write_inventory(client)
@@ -111,7 +124,10 @@ def rollout(
             variables={
                 **extra_variables(extra_vars),
                 **({"managed_agent_state": "absent"} if uninstall else {}),
+                **({"managed_agent_release": "newest"} if upgrade else {}),
+                **({"managed_agent_release": "previous"} if rollback else {}),
             },
+            pilots_must_pass=upgrade,
             forks=forks or client.workspace.settings().rollout.forks,
             failure_budget=client.workspace.settings().rollout.failure_budget,
             verbosity=verbose,
@@ -222,6 +238,7 @@ def resumed(client: Client, built: Inventory, order: Order) -> Order:
         tags=started.tags,
         skip_tags=started.skip_tags,
         variables={**started.variables, **order.variables},
+        pilots_must_pass=started.variables.get("managed_agent_release") == "newest",
         resumes=started.run,
     )
 
@@ -248,7 +265,7 @@ def run_order(
         if not order.check and not any_time:
             order = _within_windows(client, order, datetime.now(UTC))
         generate(client, built)
-        if not _is_removal(order):
+        if not _is_removal(order) and not gate.changes_versions(order):
             admit(client, built, _services(built, order.tags), order.check)
     gate.make_key(client, order)
     keys = unlock(client, ask_become)
@@ -341,9 +358,17 @@ def summary(records: Sequence[RunRecord]) -> str:
         for record in records
         if isinstance(record, HostOutcome)
     ]
-    return (
-        f"{table(('host', 'wave', 'result', 'ok', 'changed', 'what happened'), rows)}\n\n{verdict(records)}"
-    )
+    versions = [
+        (each.host, each.service, each.package, each.before, each.after, "yes" if each.is_kept else "no")
+        for each in history.versions(records)
+    ]
+    told = table(("host", "wave", "result", "ok", "changed", "what happened"), rows)
+    if versions:
+        headers = ("host", "service", "package", "before", "after", "can be put back")
+        told += f"\n\n{table(headers, versions)}"
+    if products := history.replaced(records):
+        told += f"\n\n{table(('host', 'service', 'taken off for it'), products)}"
+    return f"{told}\n\n{verdict(records)}"
 
 
 def verdict(records: Sequence[RunRecord]) -> str:
@@ -401,7 +426,11 @@ def _message(order: Order, records: Sequence[RunRecord]) -> str:
     outcomes = [record for record in records if isinstance(record, HostOutcome)]
     lost = [record.host for record in outcomes if record.status in waves.LOST]
     changed = [record.host for record in outcomes if record.status is HostStatus.CHANGED]
-    what = "uninstall" if _is_removal(order) else order.playbook
+    what = (
+        "uninstall"
+        if _is_removal(order)
+        else _VERSIONS.get(str(order.variables.get("managed_agent_release")), order.playbook)
+    )
     parts = [f"{len(changed)} hosts changed" if changed else "nothing changed"]
     if lost:
         parts.append(f"{len(lost)} lost: {', '.join(lost)}")

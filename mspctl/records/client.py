@@ -182,6 +182,14 @@ class OptIn(Record, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()  # of the inventory, such as server or site_main; none: all managed hosts
     settings: dict[str, Json] = field(default_factory=dict)
     secrets: dict[str, SecretRef] = field(default_factory=dict)
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9][A-Za-z0-9.+:~-]*\*?)?$(?!\n)",
+            description="the agreed version of its packages, as apt writes it; may end with *; empty for any",
+        ),
+    ] = ""
+    replace: bool = False  # other products for the same thing go once this one is proved on a host
     licences: Annotated[int, Meta(ge=0)] | None = None  # bought for this client; none: not counted
 
 

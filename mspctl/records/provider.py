@@ -174,6 +174,7 @@ class Platform(Record, frozen=True, kw_only=True):
     services: tuple[Unit, ...]
     verify: Annotated[tuple[Check, ...], Meta(min_length=1)]
     uninstall: Uninstall
+    space: int | str = 100  # megabytes that have to be free before it is installed, or a template
     directories: tuple[Directory, ...] = ()
     files: tuple[File, ...] = ()
     probes: tuple[Probe, ...] = ()

@@ -4,7 +4,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 # C0 and C1 controls, and the two characters that Unicode itself calls line and paragraph separator.
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -21,7 +25,7 @@ THERE = ["file", "directory", "link", "other"]
 # What of a platform is accounted for in `resources`, or does not concern what is on a host.
 KNOWN = frozenset(
     ("packages", "directories", "files", "presence", "services", "probes", "prepare", "trial", "uninstall")
-) | {"installer", "tested_on", "verify"}
+) | {"installer", "tested_on", "verify", "space"}
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -80,7 +84,7 @@ def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]])
 
 
 def families(
-    platforms: Mapping[str, Mapping[str, Any]], known: Mapping[str, Sequence[str]]
+    platforms: Mapping[str, Mapping[str, Any]], known: Mapping[str, Sequence[str]], pin_file: str
 ) -> dict[str, dict[str, Any]]:
     """Return what to look for on a host and to ask it, by the family of its system.
 
@@ -88,7 +92,7 @@ def families(
     """
     return {
         family: {
-            "things": [*things(platform), *other_signs(platform, known)],
+            "things": [*things(platform), f"path:{pin_file}", *other_signs(platform, known)],
             "probes": [_words(each["command"]) for each in platform.get("probes", [])],
         }
         for family, platform in platforms.items()
@@ -142,6 +146,58 @@ def _words(command: Sequence[Any]) -> list[str]:
     return [str(word) for word in command]
 
 
+def agreed(packages: Sequence[str], product: Sequence[str], version: str, seen: Sequence[str]) -> list[str]:
+    """Return packages as apt takes them: those of the product in the agreed version, where not there yet."""
+    return [
+        f"{name}={version}" if version and name in product and f"package:{name}" not in seen else name
+        for name in packages
+    ]
+
+
+def release_check(versions: Mapping[str, str], version: str) -> list[dict[str, Any]]:
+    """Return the report's entry for the agreed version, none where any will do."""
+    if not version:
+        return []
+    others = [f"{name} {each}" for name, each in sorted(versions.items()) if not fnmatchcase(each, version)]
+    return [
+        {
+            "id": "release",
+            "title": "The agent has the agreed version",
+            "ok": not others,
+            "detail": f"{', '.join(others)} where {version} is agreed; --upgrade brings it"
+            if others
+            else version,
+            "optional": False,
+        }
+    ]
+
+
+def is_well(result: Mapping[str, Any], check: Mapping[str, Any]) -> bool:
+    """Return whether a check came out well, given what its command said."""
+    return bool(_check_result(check, result)["ok"])
+
+
+def required(results: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the checks that are well and have to stay so, given the results of the task that ran them."""
+    checks = [result["__managed_agent_check"] for result in results if result.get("__managed_agent_check")]
+    judged = check_results(results)
+    return [check for check, each in zip(checks, judged, strict=True) if each["ok"] and not each["optional"]]
+
+
+def failings(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return in words which checks did not come out well, and what they said."""
+    return "; ".join(
+        f"{each['title']}: {each['detail'] or 'no'}"
+        for each in check_results(results)
+        if not each["ok"] and not each["optional"]
+    )
+
+
+def from_to(steps: Sequence[Mapping[str, Any]]) -> str:
+    """Return what gets another version, in words."""
+    return ", ".join(f"{each['name']} {each['before']} → {each['after']}" for each in steps)
+
+
 def check_results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the report's entry for each check, given the results of the task that ran them."""
     return [_check_result(result["__managed_agent_check"], result) for result in results]
@@ -155,8 +211,83 @@ def incumbents(known: Mapping[str, Sequence[str]], seen: Sequence[str]) -> list[
     ]
 
 
+def platform_of(provider: str, folders: Sequence[str], capability: str, family: str) -> dict[str, Any]:
+    """Return another provider's platform as its record has it, not rendered; empty where there is none."""
+    for folder in folders:
+        path = Path(folder) / capability / f"{provider}.yml"
+        if path.is_file():
+            record = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return dict(record["platforms"].get(family, {}))
+    return {}
+
+
+def removals(
+    known: Mapping[str, Sequence[str]],
+    seen: Sequence[str],
+    records: Mapping[str, Mapping[str, Any]],
+    ours: Mapping[str, Any],
+) -> dict[str, list[str]]:
+    """Return what of other products would go: services, packages and paths, none of the agent's own.
+
+    `known` and `seen` are signs, `records` the platforms of the products by provider, `ours` the agent's own.
+    A name that is a template nobody can render here, as the settings of that product are not known.
+    """
+    found: dict[str, list[str]] = {"services": [], "packages": [], "paths": []}
+    own = _own(ours)
+    for name, signs in sorted(known.items()):
+        there = [sign.split(":", 1) for sign in signs if sign in seen]
+        if not there or not records.get(name):
+            continue
+        uninstall = records[name].get("uninstall", {})
+        for kind, signed in (("services", "service"), ("packages", "package"), ("paths", "")):
+            names = [*(word for each, word in there if each == signed), *uninstall.get(kind, [])]
+            found[kind] += [word for word in names if "{" not in word and not _touches(word, own[kind])]
+    return {kind: list(dict.fromkeys(names)) for kind, names in found.items()}
+
+
+def _own(platform: Mapping[str, Any]) -> dict[str, list[str]]:
+    uninstall = platform["uninstall"]
+    listed = [each["path"] for each in (*platform.get("directories", ()), *platform["files"])]
+    return {
+        "services": [*(each["name"] for each in platform["services"]), *uninstall.get("services", ())],
+        "packages": [*platform["packages"], *uninstall.get("packages", ())],
+        "paths": [*listed, *platform.get("presence", ()), *uninstall.get("paths", ())],
+    }
+
+
+def _touches(name: str, own: Sequence[str]) -> bool:
+    """Return whether a name is one of ours; of paths, also whether one lies in the other."""
+    return any(
+        name == each or each.startswith(f"{name.rstrip('/')}/") or name.startswith(f"{each.rstrip('/')}/")
+        for each in own
+    )
+
+
+def absent(removal: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Return what a host that other products were taken off has to be without, as `resources` does."""
+    return [
+        *(
+            {
+                "kind": "package",
+                "name": name,
+                "expected": {"status": ["absent", "not-installed", "config-files"]},
+            }
+            for name in removal["packages"]
+        ),
+        *(
+            {"kind": "unit", "name": name, "expected": {"load": ["not-found", "masked"]}}
+            for name in removal["services"]
+        ),
+    ]
+
+
 def resources(
-    platform: Mapping[str, Any], probes: Mapping[str, bool], key: str, receipt_file: str
+    platform: Mapping[str, Any],
+    probes: Mapping[str, bool],
+    key: str,
+    receipt_file: str,
+    pin: Mapping[str, Any],
+    version: str,
 ) -> list[dict[str, Any]]:
     """Return everything on a host that a rollout of this platform depends on, and how the role leaves it.
 
@@ -165,6 +296,9 @@ def resources(
     return [
         {"kind": "file", "name": "/usr/lib/os-release", "expected": {}},
         {"kind": "file", "name": receipt_file, "expected": {"type": ["file"]}},
+        _path("file", pin, _keyed(key, str(pin["content"])))
+        if version
+        else {"kind": "path", "name": pin["path"], "expected": {"type": ["absent"]}},
         *(
             {"kind": "package", "name": name, "expected": {"status": ["installed"]}}
             for name in platform["packages"]
@@ -323,4 +457,13 @@ class FilterModule:
             "managed_agent_check_results": check_results,
             "managed_agent_incumbents": incumbents,
             "managed_agent_resources": resources,
+            "managed_agent_platform": platform_of,
+            "managed_agent_removals": removals,
+            "managed_agent_absent": absent,
+            "managed_agent_agreed": agreed,
+            "managed_agent_release_check": release_check,
+            "managed_agent_is_well": is_well,
+            "managed_agent_required": required,
+            "managed_agent_failings": failings,
+            "managed_agent_from_to": from_to,
         }

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,21 @@ class Work:
                 )
                 self.systemctl("start" if unit["enabled"] else "stop", name)
 
+    def stay(self) -> None:
+        """Fail where a unit that was started is down again at once, with its last words."""
+        did = (words.partition("started ") for words in self.changes)
+        started = [name for word, _, name in did if name and word in ("", "re")]
+        if not started or self.is_check:
+            return
+        time.sleep(2)
+        for name in started:
+            if self.module.run_command(["systemctl", "is-active", name])[1].strip() not in RUNS:
+                _, out, _ = self.module.run_command(
+                    ["journalctl", "--unit", name, "--lines", "3", "--output", "cat", "--no-pager"]
+                )
+                words = "; ".join(line for line in out.splitlines() if line.strip())
+                self.fail(f"{name} was started and did not stay up: {words[:300]}")
+
     def standing(self, unit: dict[str, Any]) -> tuple[bool, bool]:
         """Return whether a unit runs, and starts with the system, as it should."""
         _, active, _ = self.module.run_command(["systemctl", "is-active", unit["name"]])
@@ -281,6 +297,7 @@ def main() -> None:
     work.restart(given["restart"])
     if given["settle"]:
         work.settle(given["units"])
+    work.stay()
     module.exit_json(
         changed=bool(work.changes),
         changes=work.changes,

@@ -31,6 +31,9 @@ RETURN = """
 there:
   description: The things that are there, as they were named.
   type: list
+versions:
+  description: By name, the versions of the packages that are there.
+  type: dict
 receipt:
   description: Content of the receipt, empty where there is none.
   type: str
@@ -42,17 +45,17 @@ probes:
 UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
 
-def installed(names: list[str]) -> set[str]:
-    """Return which packages are installed."""
+def installed(names: list[str]) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
     if not names:
-        return set()
-    command = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names]
+        return {}
+    command = ["dpkg-query", "--show", "--showformat=${Package} ${Version} ${db:Status-Status}\n", *names]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     lines = (line.split() for line in done.stdout.splitlines())
-    return {name for name, status in lines if status == "installed"}
+    return {line[0]: line[1] for line in lines if line[-1] == "installed"}
 
 
-def is_there(kind: str, name: str, packages: set[str]) -> bool:
+def is_there(kind: str, name: str, packages: dict[str, str]) -> bool:
     """Return whether a thing is on the host."""
     if kind == "package":
         return name in packages
@@ -62,7 +65,8 @@ def is_there(kind: str, name: str, packages: set[str]) -> bool:
         except KeyError:
             return False
     if kind == "service":
-        return any(Path(folder, name).exists() for folder in UNIT_FOLDERS)
+        found = (Path(folder, name) for folder in UNIT_FOLDERS)
+        return any(path.exists() and path.resolve() != Path("/dev/null") for path in found)  # masked: gone
     return Path(name).exists()
 
 
@@ -80,6 +84,7 @@ def look(module: AnsibleModule, things: list[str], probes: list[list[str]]) -> d
     pairs = [thing.split(":", 1) for thing in things]
     packages = installed(sorted({name for kind, name in pairs if kind == "package"}))
     return {
+        "versions": packages,
         "there": [f"{kind}:{name}" for kind, name in pairs if is_there(kind, name, packages)],
         "probes": [succeeds(module, command) for command in probes],
     }
