@@ -102,7 +102,8 @@ def hold(
     """Drill the hosts, all of them side by side; save what came of it; one commit. Needs the client's lock.
 
     Raise BadInput where nothing is to be drilled, MspctlError where the server cannot be asked at the
-    beginning, when nothing was stopped yet, and Interrupted after a Ctrl-C, when every unit was told to start again.
+    beginning, when nothing was stopped yet, and Interrupted after a Ctrl-C, when the
+    units were told to start again.
     """
     chosen = _chosen(client, built, named)
     keys = unlock(client, ask_become)
