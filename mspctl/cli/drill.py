@@ -138,6 +138,7 @@ class _Underway:
     started: dict[str, float] = field(default_factory=dict)
     cleared: dict[str, int] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    unasked: frozenset[str] = frozenset()  # hosts of which the server could not be asked last
     is_over: bool = False  # it was not broken off
 
     def run(self, hosts: Sequence[str]) -> None:
@@ -234,6 +235,8 @@ class _Underway:
         )
         if drills.is_proof(came):
             return Outcome(host=host, service=self.service, result="proved", drill=came)
+        if host in self.unasked or host not in self.started:  # that tells nothing of the monitoring
+            return Outcome(host=host, service=self.service, result="not drilled", reason=self.why[host])
         what = "the alert did not clear" if host in self.fired else "no alert"
         reason = f"{what} within {self.seconds} s" + (f": {said}" if (said := self.why.get(host)) else "")
         came = structs.replace(came, reason=reason)
@@ -255,13 +258,16 @@ class _Underway:
         deadline = time.monotonic() + self.seconds
         with progress("drill") as report:
             while len(so) < len(hosts):
+                waiting = tuple(host for host in hosts if host not in so)
                 try:
-                    said = self._ask(tuple(host for host in hosts if host not in so))
+                    said = self._ask(waiting)
+                    self.unasked -= set(waiting)
                 except MspctlError as error:
                     if is_strict:
                         raise
                     said = {}
-                    self.why |= {host: told(str(error), _REASON, ()) for host in hosts if host not in so}
+                    self.unasked |= set(waiting)
+                    self.why |= dict.fromkeys(waiting, told(str(error), _REASON, ()))
                 for host, each in sorted(said.items()):
                     if is_so(each):
                         so[host] = None
