@@ -50,7 +50,7 @@ def coverage(client: Client, only_gaps: bool, only_history: bool, as_json: bool)
         ),
         "drills": table(
             ("drilled", "service", "age", "alert after", "cleared after", "why it is no proof"),
-            [_drill_row(each, found.coverage, datetime.now(UTC)) for each in found.drills],
+            [_drill_row(each, found.coverage, datetime.now(UTC)) for each in sorted(found.drills, key=lambda each: each.host)],
         ),
         "licences": table(
             ("service", "provider", "bought", "installed", "active", "at the server", ""),

@@ -92,7 +92,7 @@ def drill(
     rows = [_row(each) for each in outcomes]
     text = table(("host", "service", "result", "alert after", "cleared after", "why"), rows)
     proved = sum(1 for each in outcomes if each.result == "proved")
-    answer(outcomes, f"{text}\n\n{len(outcomes)} hosts: {proved} proved", as_json)
+    answer(outcomes, f"{text}\n\n{proved} of {len(outcomes)} hosts proved to alert", as_json)
     sys.exit(ExitCode.OK if proved == len(outcomes) else ExitCode.NOT_COVERED)
 
 

@@ -154,7 +154,7 @@ def kept(office: Office) -> list[Drill]:
 def test_an_alert_that_fires_and_clears_is_evidence(office: Office) -> None:
     done = office.run("web")
     assert done.exit_code == 0, done.output
-    assert "1 hosts: 1 proved" in done.stdout and "an alert fired after" in done.stderr
+    assert "1 of 1 hosts proved to alert" in done.stdout and "an alert fired after" in done.stderr
     (drill,) = kept(office)
     assert (drill.host, drill.service, drill.provider, drill.reason) == ("web", "monitoring", "zabbix", "")
     assert office.zabbix.seen and not office.zabbix.stopped.exists()
