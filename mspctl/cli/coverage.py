@@ -23,7 +23,7 @@ class Standing(Record, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     licences: tuple[Licences, ...]
     history: tuple[CoverageCount, ...]
-    drills: tuple[Drill, ...] = ()
+    drills: tuple[Drill, ...]
 
 
 @click.command()
@@ -50,7 +50,7 @@ def coverage(client: Client, only_gaps: bool, only_history: bool, as_json: bool)
         ),
         "drills": table(
             ("drilled", "service", "age", "alert after", "cleared after", "why it is no proof"),
-            [_drill_row(each, found.coverage, datetime.now(UTC)) for each in sorted(found.drills, key=lambda each: each.host)],
+            [_drill_row(each, found.coverage, datetime.now(UTC)) for each in found.drills],
         ),
         "licences": table(
             ("service", "provider", "bought", "installed", "active", "at the server", ""),
@@ -82,7 +82,7 @@ def standing(client: Client) -> Standing:
         gaps=stage.gaps(proved, others, assets, client.file(), date.today()),
         licences=stage.licences(proved, others, load(client).services),
         history=client.coverage_history(),
-        drills=client.drills(),
+        drills=tuple(sorted(client.drills(), key=lambda each: (each.host, each.service))),
     )
 
 
