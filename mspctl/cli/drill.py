@@ -1,5 +1,6 @@
 """`mspctl drill`: proves that monitoring alerts, by stopping a unit of our own on every host."""
 
+import math
 import signal
 import sys
 import time
@@ -102,7 +103,7 @@ def hold(
     """Drill the hosts, all of them side by side; save what came of it; one commit. Needs the client's lock.
 
     Raise BadInput where nothing is to be drilled, MspctlError where the server cannot be asked at the
-    beginning, when nothing was stopped yet, and Interrupted after a Ctrl-C, when the
+    beginning, when nothing was stopped yet, and Interrupted or KeyboardInterrupt after a Ctrl-C, when the
     units were told to start again.
     """
     chosen = _chosen(client, built, named)
@@ -167,8 +168,9 @@ class _Underway:
             else:
                 self.why[host] = self._complaint(said)
 
-        # Waiting, telling every host, and a margin: only one that nobody came back to starts it by itself.
-        seconds = self.seconds + int(_HOST_SECONDS) * 2 + _MARGIN_SECONDS
+        # Waiting, going to all of them twice, a margin: only a host nobody came back to starts it by itself.
+        rounds = 2 * math.ceil(len(hosts) / sessions.AT_ONCE)
+        seconds = self.seconds + rounds * int(_HOST_SECONDS) + _MARGIN_SECONDS
         self._visit(hosts, lambda become: drills.stop(seconds, with_password=become), take)
 
     def _start(self) -> None:
@@ -236,7 +238,9 @@ class _Underway:
         if drills.is_proof(came):
             return Outcome(host=host, service=self.service, result="proved", drill=came)
         if host in self.unasked or host not in self.started:  # that tells nothing of the monitoring
-            return Outcome(host=host, service=self.service, result="not drilled", reason=self.why[host])
+            return Outcome(
+                host=host, service=self.service, result="not drilled", reason=self.why.get(host, "")
+            )
         what = "the alert did not clear" if host in self.fired else "no alert"
         reason = f"{what} within {self.seconds} s" + (f": {said}" if (said := self.why.get(host)) else "")
         came = structs.replace(came, reason=reason)
