@@ -37,8 +37,11 @@ def judge(
     before: Iterable[Coverage],
     run_id: str,
     sessions: Sessions = MappingProxyType({}),
+    drilled: Mapping[tuple[str, str], Proof] = MappingProxyType({}),
 ) -> tuple[Coverage, ...]:
     """Return the coverage of every host under every chosen service, by host and service.
+
+    `drilled` is what drills proved, by host and service.
 
     `run` is the record of a verify run; a state that `before` already held with the same proofs keeps
     its `since`, so that a look that finds nothing new changes nothing.
@@ -56,12 +59,26 @@ def judge(
     known = {(found.asset, found.service): found for found in before}
     return tuple(
         _since(
-            _coverage(inventory, host, service, reports.get((host.name, service)), lost, answers, sessions),
+            _drilled(
+                _coverage(
+                    inventory, host, service, reports.get((host.name, service)), lost, answers, sessions
+                ),
+                drilled.get((host.name, service)),
+            ),
             known.get((host.name, service)),
             run_id,
         )
         for host in inventory.hosts
         for service in sorted(inventory.services)
+    )
+
+
+def with_drills(
+    coverage: Iterable[Coverage], drilled: Mapping[tuple[str, str], Proof], since: str
+) -> tuple[Coverage, ...]:
+    """Return coverage with what drills have proved since it was judged."""
+    return tuple(
+        _since(_drilled(each, drilled.get((each.asset, each.service))), each, since) for each in coverage
     )
 
 
@@ -74,7 +91,7 @@ def awaited(coverage: Iterable[Coverage]) -> bool:
     """Return whether waiting may help: an agent that runs, and a console that has not heard of it yet."""
     return any(
         found.state is CoverageState.FAILING
-        and all(proof.ok or proof.optional or proof.source != "host" for proof in found.proofs)
+        and all(proof.ok or proof.optional or proof.source not in ("host", "drill") for proof in found.proofs)
         for found in coverage
     )
 
@@ -127,9 +144,22 @@ def _coverage(
         return say(CoverageState.UNKNOWN, "the server said nothing of it", proofs)
     if not proofs:
         return say(CoverageState.UNKNOWN, "nothing was asked of it")
+    state, reason = _verdict(proofs)
+    return say(state, reason, proofs)
+
+
+def _drilled(found: Coverage, proof: Proof | None) -> Coverage:
+    """Return the coverage of a host that could be judged with what a drill of it proved."""
+    if proof is None or found.state not in (CoverageState.COVERED, CoverageState.FAILING):
+        return found
+    proofs = (*(each for each in found.proofs if each.source != proof.source), proof)
+    state, reason = _verdict(proofs)
+    return structs.replace(found, state=state, reason=reason, proofs=proofs)
+
+
+def _verdict(proofs: Iterable[Proof]) -> tuple[CoverageState, str]:
     failed = [proof.title for proof in proofs if not proof.ok and not proof.optional]
-    state = CoverageState.FAILING if failed else CoverageState.COVERED
-    return say(state, "; ".join(failed), proofs)
+    return CoverageState.FAILING if failed else CoverageState.COVERED, "; ".join(failed)
 
 
 def _incumbents(report: Mapping[str, Json] | None) -> tuple[str, ...]:
@@ -197,6 +227,6 @@ def _session_proofs(
 
 
 def _since(found: Coverage, before: Coverage | None, run_id: str) -> Coverage:
-    if before and structs.replace(before, since="") == found:
+    if before and structs.replace(before, since="") == structs.replace(found, since=""):
         return before
     return structs.replace(found, since=run_id)

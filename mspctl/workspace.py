@@ -26,6 +26,7 @@ from mspctl.records import (
     Console,
     Coverage,
     CoverageCount,
+    Drill,
     Inspection,
     OverridesFile,
     Receipt,
@@ -347,6 +348,10 @@ class Client(Folder):
     def unmatched(self) -> tuple[Unmatched, ...]:
         """Return unmatched.jsonl: what the provider's servers know of the client beyond its hosts."""
         return tuple(self._read(self.path / "unmatched.jsonl", Unmatched))
+
+    def drills(self) -> tuple[Drill, ...]:
+        """Return drills.jsonl: the newest drill of each host."""
+        return tuple(self._read(self.path / "drills.jsonl", Drill))
 
     def receipts(self) -> tuple[Receipt, ...]:
         """Return receipts.jsonl: what rollouts left on the hosts."""

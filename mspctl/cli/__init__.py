@@ -14,6 +14,7 @@ from mspctl.cli.completion import completion
 from mspctl.cli.coverage import coverage
 from mspctl.cli.discover import discover
 from mspctl.cli.doctor import doctor
+from mspctl.cli.drill import drill
 from mspctl.cli.enrolment import enrol
 from mspctl.cli.imports import import_
 from mspctl.cli.init import init
@@ -51,6 +52,7 @@ _DATA_FLOW = (
     enrol,
     rollout,
     verify,
+    drill,
     onboard,
     coverage,
     runs,

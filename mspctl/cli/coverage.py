@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 import click
 
@@ -12,7 +12,7 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.coverage import Gap, Licences
 from mspctl.errors import BadInput, ExitCode
-from mspctl.records import Asset, Coverage, CoverageCount, CoverageState, Record
+from mspctl.records import Asset, Coverage, CoverageCount, CoverageState, Drill, Record
 from mspctl.workspace import Client
 
 
@@ -23,6 +23,7 @@ class Standing(Record, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     licences: tuple[Licences, ...]
     history: tuple[CoverageCount, ...]
+    drills: tuple[Drill, ...]
 
 
 @click.command()
@@ -46,6 +47,10 @@ def coverage(client: Client, only_gaps: bool, only_history: bool, as_json: bool)
         "gaps": table(
             ("what", "service", "host", "why"),
             [(gap.kind.value, gap.service, gap.host, gap.reason) for gap in found.gaps],
+        ),
+        "drills": table(
+            ("drilled", "service", "age", "alert after", "cleared after", "why it is no proof"),
+            [_drill_row(each, found.coverage, datetime.now(UTC)) for each in found.drills],
         ),
         "licences": table(
             ("service", "provider", "bought", "installed", "active", "at the server", ""),
@@ -77,6 +82,7 @@ def standing(client: Client) -> Standing:
         gaps=stage.gaps(proved, others, assets, client.file(), date.today()),
         licences=stage.licences(proved, others, load(client).services),
         history=client.coverage_history(),
+        drills=tuple(sorted(client.drills(), key=lambda each: (each.host, each.service))),
     )
 
 
@@ -103,6 +109,20 @@ def counted(coverage: Sequence[Coverage]) -> str:
     return (
         ", ".join(f"{count} {state.value}" for state, count in counts.items() if count) or "no service chosen"
     )
+
+
+def _drill_row(drill: Drill, coverage: Sequence[Coverage], now: datetime) -> tuple[str, ...]:
+    days = max(0, (now - drill.at).days)
+    seconds = ("-" if each is None else f"{each} s" for each in (drill.fired_seconds, drill.cleared_seconds))
+    proofs = (
+        proof
+        for each in coverage
+        if (each.asset, each.service) == (drill.host, drill.service)
+        for proof in each.proofs
+        if proof.source == "drill"
+    )
+    why = next((proof.detail for proof in proofs), drill.reason)
+    return drill.host, drill.service, f"{days} days, {drill.at:%Y-%m-%d}", *seconds, why
 
 
 def _licence_row(each: Licences) -> tuple[str, ...]:

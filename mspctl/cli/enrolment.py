@@ -1,6 +1,7 @@
 """`mspctl enrol`: a client made known to its services' servers, and its hosts to the provider's own hosts."""
 
 from collections.abc import Container, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.cli.own_hosts import drive, ready
 from mspctl.errors import MspctlError
-from mspctl.inventory import Inventory, chosen_services
-from mspctl.records import ClientFile, HostOutcome, Json, RunRecord
+from mspctl.inventory import Inventory, build, chosen_services
+from mspctl.records import Asset, ClientFile, HostOutcome, Json, RunRecord
 from mspctl.records.provider import Enrolment
 from mspctl.references import generated_name
 from mspctl.rollout import Order
@@ -27,7 +28,8 @@ PLAYBOOK = "enrolment"
 def enrol(client: Client, as_json: bool) -> None:
     """Make the client known to the servers of its services, and write what its agents need into client.yml.
 
-    At MeshCentral that is a device group of the client's own. Repeatable: what is there stays.
+    At MeshCentral that is a device group of the client's own; at Zabbix a host group, and what gives a host
+    that registers its group and the templates of its roles. Repeatable: what is there stays.
 
     \b
         mspctl enrol acme
@@ -35,24 +37,50 @@ def enrol(client: Client, as_json: bool) -> None:
     with client.lock(f"mspctl enrol {client.name}"):
         found = introduce(client)
     rows = [(service, name, value) for service, said in found.items() for name, value in said.items()]
-    text = table(("service", "setting", "value"), rows) if rows else f"{client.name}: no service needs it"
-    answer(found, text, as_json)
+    known = f"{client.name}: known to the servers of {', '.join(found)}" if found else ""
+    text = table(("service", "setting", "value"), rows) if rows else known
+    answer(found, text or f"{client.name}: no service needs it", as_json)
 
 
 def introduce(client: Client) -> dict[str, dict[str, str]]:
     """Make the client known to the servers that want it; write and return what each says its agents need.
 
-    One commit; needs the client's lock. Raise MspctlError where a server cannot be asked.
+    One commit; needs the client's lock. A server that cannot be asked holds up no other: raise MspctlError
+    with what is wrong with each after all were asked.
     """
-    found = {}
+    found: dict[str, dict[str, str]] = {}
+    wrong: list[str] = []
+    groups = _groups(client)
     for service, choice in chosen_services(client.file(), client.workspace.settings()).items():
         query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
-        if query and consoles.enrols(query):
-            found[service] = consoles.enrol(query, *client.workspace.console(choice.provider), client.name)
-            _write(client, service, found[service])
+        if not query or not consoles.enrols(query):
+            continue
+        hosts = {host: named for host, named in groups.items() if service in named}
+        try:
+            server = client.workspace.console(choice.provider)
+            said = consoles.enrol(query, *server, client.name, hosts)
+        except MspctlError as error:
+            wrong.append(f"{service}: {error}")
+            continue
+        for made in said.made:
+            note(f"{client.name}: {service}: {made}")
+        found[service] = said.settings
+        if said.settings:
+            _write(client, service, said.settings)
     if found:
         client.commit(f"enrol: {', '.join(found)}")
+    if wrong:
+        raise MspctlError("\n".join(wrong))
     return found
+
+
+def _groups(client: Client) -> dict[str, tuple[str, ...]]:
+    """Return the groups of each host, though settings that only a server can tell may still be missing."""
+    assets = [each for each in client.assets() if isinstance(each, Asset)]
+    built = build(
+        client.name, client.file(), client.workspace.settings(), assets, client.overrides(), date.today()
+    )
+    return {host.name: host.groups for host in built.hosts}
 
 
 def _write(client: Client, service: str, settings: dict[str, str]) -> None:

@@ -7,23 +7,21 @@ holds nobody back.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, TypeVar
 
 from msgspec import structs
 
-from mspctl import logins as planning
 from mspctl import receipts, sessions, waves
+from mspctl.cli.doors import Doors
 from mspctl.cli.output import note
 from mspctl.desired import Desired, desired
 from mspctl.errors import BadInput, Interrupted, MspctlError
 from mspctl.events import mask, told
 from mspctl.inventory import CAPABILITIES, Inventory
-from mspctl.logins import Login
 from mspctl.receipts import Report, Thing
-from mspctl.records import Asset, Receipt, Resource, RunRecord, RunStarted, WaveStarted
+from mspctl.records import Receipt, Resource, RunRecord, RunStarted, WaveStarted
 from mspctl.rollout import Order, Unlock
-from mspctl.sessions import Door, Errand, Lost, Said
+from mspctl.sessions import Errand, Lost, Said
 from mspctl.workspace import Client, encode
 
 KEY = "receipts_key"  # its name in the client's vault
@@ -72,7 +70,11 @@ class Gate:
     keys: Unlock
     before: dict[tuple[str, str], Desired] = field(default_factory=dict)
     reports: dict[tuple[str, str], Report] = field(default_factory=dict)
-    opened: dict[str, str] = field(default_factory=dict, repr=False)
+    doors: Doors = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take with it how the hosts are logged in to."""
+        self.doors = Doors(self.client, self.built, self.keys.become_password)
 
     def narrowed(self, full: bool = False) -> Order:
         """Return the order less the hosts that are proved unchanged; all of it where nothing can be told."""
@@ -151,8 +153,8 @@ class Gate:
         """Return how things stand on each host, or why nobody knows; all hosts side by side."""
         found: dict[str, Seen | str] = dict.fromkeys(wanted, "nobody logs in to it")
         mark, asked, errands = receipts.fresh_mark(), {}, []
-        for login in self._logins(wanted):
-            door, become = self._door(login)
+        for login in self.doors.logins(wanted):
+            door, become = self.doors.door(login)
             asked[login.name] = receipts.things(wanted[login.name])
             text = receipts.question(mark, asked[login.name], become)
             if text is None:
@@ -172,49 +174,6 @@ class Gate:
         if errands:
             sessions.run(errands, tell, seconds=SECONDS)
         return found
-
-    def _logins(self, hosts: Mapping[str, object]) -> list[Login]:
-        """Return how to log in to hosts: only where Ansible goes to the very same door."""
-        assets = [each for each in self.client.assets() if isinstance(each, Asset)]
-        known = {
-            host.name: {"ansible_port": 22, **host.connection, **host.overrides} for host in self.built.hosts
-        }
-        planned = planning.logins(
-            self.client.file(),
-            assets,
-            self.client.overrides(),
-            planning.pins(self.client.known_hosts(), ()),
-            date.today(),
-            frozenset(hosts),
-        )
-        return [
-            each
-            for each in planned
-            if isinstance(each, Login)
-            and (each.address, each.port)
-            == (known[each.name]["ansible_host"], known[each.name]["ansible_port"])
-        ]
-
-    def _door(self, login: Login) -> tuple[Door, str]:
-        """Return the door to a host, and the password of sudo there."""
-        connection = login.connection
-        door = Door(
-            host=login.name,
-            address=login.address,
-            port=login.port,
-            user=connection.user or "",
-            host_key=login.pin,
-            private_key=self._secret(connection.key),
-            key_file=connection.key_file,
-            password=self._secret(connection.password),
-        )
-        return door, self._secret(connection.become_password) or self.keys.become_password
-
-    def _secret(self, reference: str | None) -> str | None:
-        """Return a secret of the client's, opened once: most hosts share theirs."""
-        if reference and reference not in self.opened:
-            self.opened[reference] = self.client.vault().get(reference)
-        return self.opened[reference] if reference else None
 
     def _keep(self, records: Sequence[RunRecord]) -> None:
         begun = {host for record in records if isinstance(record, WaveStarted) for host in record.hosts}

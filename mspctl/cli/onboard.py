@@ -92,11 +92,12 @@ def onboard(
 
 
 def _introduce(client: Client) -> None:
-    """Make the client known to its services' servers; one that cannot be asked holds up no other."""
+    """Make the client known to its services' servers; the rest goes on without one that cannot be asked."""
     try:
         introduce(client)
     except MspctlError as error:
-        note(f"{client.name}: enrol: {error}")
+        for line in str(error).splitlines():
+            note(f"{client.name}: enrol: {line}")
 
 
 def _order(client: Client, built: Inventory, apply_: bool, forks: int | None) -> Order:

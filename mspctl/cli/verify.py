@@ -3,11 +3,11 @@
 import sys
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 import click
 
-from mspctl import catalog, consoles, logins, technicians, waves
+from mspctl import catalog, consoles, drills, logins, technicians, waves
 from mspctl import coverage as counting
 from mspctl import verify as stage
 from mspctl.cli.coverage import counted, coverage_text
@@ -106,7 +106,9 @@ def _judge(
         for service, choice in built.services.items()
         if built.members(service) and (query := catalog.provider(service, choice.provider, own).console)
     }
-    return stage.judge(built, records, answers, client.coverage(), run_id, _sessions(client, built))
+    valid_days = client.workspace.settings().drills.valid_days
+    drilled = drills.proofs(client.drills(), datetime.now(UTC), valid_days)
+    return stage.judge(built, records, answers, client.coverage(), run_id, _sessions(client, built), drilled)
 
 
 def _sessions(client: Client, built: Inventory) -> dict[str, dict[str, SessionAnswer] | str]:

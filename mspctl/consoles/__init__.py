@@ -1,6 +1,6 @@
 """Asks the provider's servers what they know of a client's hosts, each in its own language."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from mspctl.errors import MspctlError
-from mspctl.records import Console, ConsoleAnswer, SessionAnswer
+from mspctl.records import Console, ConsoleAnswer, DrillAnswer, Introduction, SessionAnswer
 from mspctl.records.provider import ConsoleQuery
 
 Census = Callable[[Console, str, Path | None, str, Mapping[str, str]], tuple[ConsoleAnswer, ...]]
@@ -17,6 +17,10 @@ _NAME = "{host}"
 Ask = Callable[[Console, str, Path | None, Mapping[str, str], Mapping[str, str]], tuple[ConsoleAnswer, ...]]
 
 Run = Callable[[Console, str, Path | None, Mapping[str, str]], tuple[SessionAnswer, ...]]
+Enrol = Callable[
+    [Console, str, Path | None, str, Mapping[str, Sequence[str]], Mapping[str, str]], Introduction
+]
+Drilled = Callable[[Console, str, Path | None, Mapping[str, str]], tuple[DrillAnswer, ...]]
 
 
 def kinds() -> tuple[str, ...]:
@@ -61,11 +65,37 @@ def enrols(query: ConsoleQuery) -> bool:
 
 
 def enrol(
-    query: ConsoleQuery, console: Console, secret: str, ca_file: Path | None, client: str
-) -> dict[str, str]:
-    """Make the client known to the server; return the settings its agents need. Raise as `ask` does."""
-    settings: dict[str, str] = _module(query.client).enrol(console, secret, ca_file, client)
-    return settings
+    query: ConsoleQuery,
+    console: Console,
+    secret: str,
+    ca_file: Path | None,
+    client: str,
+    hosts: Mapping[str, Sequence[str]],
+) -> Introduction:
+    """Make the client known to the server, and its hosts (inventory name → groups). Raise as `ask` does."""
+    names = _names(query, client, tuple(hosts))
+    groups = {names[host]: found for host, found in hosts.items()}
+    enrolled: Enrol = _module(query.client).enrol
+    return enrolled(console, secret, ca_file, client, groups, query.parameters)
+
+
+def drills(query: ConsoleQuery) -> bool:
+    """Return whether the server watches the unit that drills stop."""
+    return hasattr(_module(query.client), "drill")
+
+
+def drill(
+    query: ConsoleQuery,
+    console: Console,
+    secret: str,
+    ca_file: Path | None,
+    client: str,
+    hosts: tuple[str, ...],
+) -> dict[str, DrillAnswer]:
+    """Return what the server says now of the unit that drills stop on each host. Raise as `ask` does."""
+    drilled: Drilled = _module(query.client).drill
+    names = _names(query, client, hosts)
+    return {answer.host: answer for answer in drilled(console, secret, ca_file, names)}
 
 
 def census(
@@ -90,12 +120,15 @@ def census(
 def forget(
     query: ConsoleQuery, console: Console, secret: str, ca_file: Path | None, client: str
 ) -> tuple[str, ...]:
-    """Take every host of the client off the server; return their names there. Raise as `ask` does."""
+    """Take the client and all its hosts off the server; return their names there. Raise as `ask` does."""
     template = query.parameters.get("host_name", _NAME).replace("{client}", client)
     known = census(query, console, secret, ca_file, client)
     names = tuple(template.replace(_NAME, answer.host) for answer in known)
+    module = _module(query.client)
     if names:
-        _module(query.client).forget(console, secret, ca_file, names)
+        module.forget(console, secret, ca_file, names)
+    if hasattr(module, "leave"):
+        module.leave(console, secret, ca_file, client)
     return names
 
 

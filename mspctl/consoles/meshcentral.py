@@ -23,7 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from mspctl.errors import MspctlError
 from mspctl.events import told
-from mspctl.records import Console, ConsoleAnswer, SessionAnswer
+from mspctl.records import Console, ConsoleAnswer, Introduction, SessionAnswer
 
 COMMAND = "cat /etc/machine-id"
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
@@ -92,19 +92,30 @@ def run(
     )
 
 
-def enrol(console: Console, secret: str, ca_file: Path | None, client: str) -> dict[str, str]:
+def enrol(
+    console: Console,
+    secret: str,
+    ca_file: Path | None,
+    client: str,
+    hosts: Mapping[str, Sequence[str]],
+    parameters: Mapping[str, str],
+) -> Introduction:
     """Make the client's device group unless it is there; return what its agents have to be told.
 
-    Raise as `ask` does.
+    Devices come into it by themselves. Raise as `ask` does.
     """
+    del hosts, parameters
+    made = []
     with _session(console, secret, ca_file) as server:
         group = _group(server, client)
         if group is None:
-            made = server.call({"action": "createmesh", "meshname": client, "meshtype": _AGENTS})
-            if made.get("result") != "ok":
-                raise MspctlError(f"device group '{client}': not made: {made.get('result')}")
-            group = str(made.get("meshid"))
-        return {"group_id": _hexadecimal(group), "server_id": _hexadecimal(server.identity)}
+            said = server.call({"action": "createmesh", "meshname": client, "meshtype": _AGENTS})
+            if said.get("result") != "ok":
+                raise MspctlError(f"device group '{client}': not made: {said.get('result')}")
+            group = str(said.get("meshid"))
+            made.append(f"device group '{client}'")
+        settings = {"group_id": _hexadecimal(group), "server_id": _hexadecimal(server.identity)}
+    return Introduction(settings=settings, made=tuple(made))
 
 
 @dataclass

@@ -42,6 +42,9 @@ from mspctl.records.evidence import (
     Coverage,
     CoverageCount,
     CoverageState,
+    Drill,
+    DrillAnswer,
+    Introduction,
     Proof,
     SessionAnswer,
     Unmatched,
@@ -87,7 +90,15 @@ from mspctl.records.run import (
     WaveStarted,
 )
 from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
-from mspctl.records.workspace import Console, OwnHost, RoleChoice, Rollout, Technician, WorkspaceFile
+from mspctl.records.workspace import (
+    Console,
+    Drills,
+    OwnHost,
+    RoleChoice,
+    Rollout,
+    Technician,
+    WorkspaceFile,
+)
 
 __all__ = [
     "Account",
@@ -112,6 +123,9 @@ __all__ = [
     "DirectoryAccess",
     "Discovery",
     "Disk",
+    "Drill",
+    "DrillAnswer",
+    "Drills",
     "End",
     "Exclusion",
     "FileSystem",
@@ -126,6 +140,7 @@ __all__ = [
     "ImportStarted",
     "Inspection",
     "Interface",
+    "Introduction",
     "Joined",
     "Json",
     "Layer",

@@ -1,6 +1,9 @@
 """What was proved: evidence.jsonl. Measured numbers that differ at every look stay in the run's record."""
 
+from datetime import datetime
 from enum import StrEnum
+
+from msgspec import field
 
 from mspctl.records.base import Record
 
@@ -20,7 +23,7 @@ class Proof(Record, frozen=True, kw_only=True):
 
     check: str
     title: str
-    source: str  # host | console | session
+    source: str  # host | console | session | drill
     ok: bool
     optional: bool = False
     detail: str = ""  # only where it failed
@@ -42,6 +45,34 @@ class SessionAnswer(Record, frozen=True, kw_only=True):
     host: str
     machine_id: str = ""  # what it calls itself; "": it did not answer
     detail: str = ""  # why not
+
+
+class Introduction(Record, frozen=True, kw_only=True):
+    """What came of making a client known to a provider's server."""
+
+    settings: dict[str, str] = field(default_factory=dict)  # what its agents have to be told
+    made: tuple[str, ...] = ()  # in words, what was missing there
+
+
+class DrillAnswer(Record, frozen=True, kw_only=True):
+    """What a provider's server says now of the unit that drills stop on one host."""
+
+    host: str
+    is_watched: bool  # it has a fresh value
+    is_firing: bool
+    detail: str = ""  # why it is not watched
+
+
+class Drill(Record, frozen=True, kw_only=True):
+    """The newest drill of one host: drills.jsonl. What could not be begun is none."""
+
+    host: str  # name
+    service: str
+    provider: str
+    at: datetime  # when the unit was stopped, UTC
+    fired_seconds: int | None = None  # after it was stopped; None: never
+    cleared_seconds: int | None = None  # after it was started again
+    reason: str = ""  # why it is no proof
 
 
 class Coverage(Record, frozen=True, kw_only=True):

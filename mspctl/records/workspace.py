@@ -44,6 +44,12 @@ class Rollout(Record, frozen=True, kw_only=True):
     forks: Annotated[int, Meta(ge=1, le=200)] = 10
 
 
+class Drills(Record, frozen=True, kw_only=True):
+    """How long a drill of the monitoring proves anything."""
+
+    valid_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+
+
 class RoleChoice(Record, frozen=True, kw_only=True):
     """How one of the provider's own hosts does its role."""
 
@@ -72,4 +78,5 @@ class WorkspaceFile(Record, frozen=True, kw_only=True):
     technician: Technician | None = None
     hosts: tuple[OwnHost, ...] = ()  # the provider's own
     rollout: Rollout = field(default_factory=Rollout)
+    drills: Drills = field(default_factory=Drills)
     fingerprints: tuple[str, ...] = ()  # checkouts of Recog that count beside ours; ~ or relative to here

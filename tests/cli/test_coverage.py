@@ -51,7 +51,7 @@ def test_matrix_gaps_licences_and_history(client: Client) -> None:
     assert "files  covered" not in run(client, "--gaps").stdout
     assert "not installed" not in run(client, "--history").stdout
     found = json.loads(run(client, "--json").stdout)
-    assert set(found) == {"coverage", "gaps", "licences", "history"}
+    assert set(found) == {"coverage", "gaps", "licences", "history", "drills"}
     assert found["gaps"][0] == {
         "kind": "not installed",
         "service": "monitoring",

@@ -23,6 +23,8 @@ class Zabbix:
 
     hosts: list[dict[str, Any]] = field(default_factory=list)
     items: list[dict[str, str]] = field(default_factory=list)
+    made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by kind: all but hosts and items
+    refused: str = ""  # the id of a template that collides with what every host has
     asked: list[str] = field(default_factory=list)
     version: str = "6.0.14"
 
@@ -38,19 +40,81 @@ class Zabbix:
         if token not in ("session", TOKEN):
             return _error("Session terminated, re-login, please.")
         if method == "host.get":
-            return {"result": [host for host in self.hosts if _is_asked_for(host["host"], params)]}
+            return {"result": [host for host in self.hosts if _is_asked_for(host, params)]}
+        if method == "host.massadd":
+            return self._link(
+                [each["hostid"] for each in params["hosts"]], params["templates"][0]["templateid"]
+            )
+        if method == "hostgroup.massadd":
+            wanted = [each["hostid"] for each in params["hosts"]]
+            for host in (host for host in self.hosts if host["hostid"] in wanted):
+                host.setdefault("groups", []).append(params["groups"][0]["groupid"])
+            return {"result": {"groupids": [params["groups"][0]["groupid"]]}}
         if method == "host.delete":
             self.hosts = [host for host in self.hosts if host["hostid"] not in params]
             return {"result": {"hostids": params}}
         if method == "item.get":
-            return {"result": [item for item in self.items if item["hostid"] in params["hostids"]]}
+            keys = params.get("filter", {}).get("key_")
+            on = [item for item in self.items if item["hostid"] in params["hostids"]]
+            return {"result": [item for item in on if keys is None or item.get("key_") == keys]}
+        kind, _, verb = method.partition(".")
+        if kind in KINDS:
+            return self._kept(KINDS[kind], kind, verb, params)
         return {"result": True} if method == "user.logout" else _error(f"no method {method}")
 
+    def all(self, kind: str, name: str = "name") -> list[str]:
+        """Return the names of everything of a kind."""
+        return [each[name] for each in self.made.get(kind, [])]
 
-def _is_asked_for(name: str, params: Any) -> bool:
+    def _link(self, hosts: list[str], template: str) -> dict[str, Any]:
+        if template == self.refused:
+            return _error("an item of this key is there already")
+        for host in (host for host in self.hosts if host["hostid"] in hosts):
+            host.setdefault("templates", []).append(template)
+        return {"result": {"hostids": hosts}}
+
+    def _kept(self, number: str, kind: str, verb: str, params: Any) -> dict[str, Any]:
+        """Make, find or take away what is of a kind."""
+        kept = self.made.setdefault(kind, [])
+        if verb == "create":
+            new = {**params, number: str(20_000 + sum(map(len, self.made.values())) + len(self.items))}
+            (self.items if kind == "item" else kept).append(new)
+            return {"result": {f"{number}s": [new[number]]}}
+        if verb == "delete":
+            kept[:] = [each for each in kept if each[number] not in params]
+            return {"result": {f"{number}s": params}}
+        found = [
+            each
+            for each in kept
+            if all(each.get(key) in wanted for key, wanted in params.get("filter", {}).items())
+        ]
+        if "objectids" in params:
+            found = [each for each in found if each["objectid"] in params["objectids"]]
+        return {"result": found}
+
+
+KINDS = {
+    "hostgroup": "groupid",
+    "templategroup": "groupid",
+    "template": "templateid",
+    "action": "actionid",
+    "item": "itemid",
+    "trigger": "triggerid",
+    "problem": "eventid",
+}
+
+
+def _is_asked_for(host: dict[str, Any], params: Any) -> bool:
     if "filter" in params:
-        return name in params["filter"]["host"]
-    return bool(params["startSearch"]) and name.startswith(params["search"]["host"])
+        return host["host"] in params["filter"]["host"]
+    if "startSearch" in params:
+        return str(host["host"]).startswith(params["search"]["host"])
+    wanted = (("hostids", [host["hostid"]]), ("groupids", host.get("groups", [])))
+    return all(
+        bool({*params[key]} & {*has})
+        for key, has in (*wanted, ("templateids", host.get("templates", [])))
+        if key in params
+    )
 
 
 def _error(text: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from websockets.sync.server import ServerConnection, serve
 from mspctl import consoles
 from mspctl.consoles import meshcentral
 from mspctl.errors import MspctlError
-from mspctl.records import Console, ConsoleAnswer, SessionAnswer
+from mspctl.records import Console, ConsoleAnswer, Introduction, SessionAnswer
 from mspctl.records.provider import ConsoleQuery
 from tests.consoles.server import certificate
 from tests.samples import HOSTILE
@@ -185,8 +185,10 @@ def test_a_census_and_a_farewell(lab: Lab) -> None:
 
 def test_a_client_is_enrolled_once(lab: Lab) -> None:
     del lab.mesh.groups[GROUP]
-    first = consoles.enrol(QUERY, *lab.server())
-    assert first == consoles.enrol(QUERY, *lab.server())
+    made = consoles.enrol(QUERY, *lab.server(), {})
+    assert made.made == ("device group 'acme'",)
+    first = made.settings
+    assert consoles.enrol(QUERY, *lab.server(), {}) == Introduction(settings=first)
     assert first["group_id"] == (
         "DE0E05508944E71596DAC653BB68D076C1F9340E1ACED785296A3F5AECB849B53DC909A1C303547410EAD59955C3564D"
     )
@@ -253,7 +255,9 @@ def test_a_server_that_talks_nonsense_is_one_line(
         connection.recv()
 
     with serving(talk, *certificates) as url:
-        refusal(lambda: consoles.enrol(QUERY, Console(url=url, user=USER), PASSWORD, certificates[0], "acme"))
+        refusal(
+            lambda: consoles.enrol(QUERY, Console(url=url, user=USER), PASSWORD, certificates[0], "acme", {})
+        )
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

@@ -30,7 +30,7 @@ BACKUP_HOSTS = {"db", "dc1", "files", "infra", "web"}
 REPOSITORY = "/etc/mspctl-backup/repository"
 TRACES = (
     "/etc/zabbix /etc/clamav /var/lib/clamav /etc/mspctl-backup /var/lib/mspctl-backup"
-    " /usr/local/sbin/mspctl-backup /opt/mspctl-meshagent"
+    " /usr/local/sbin/mspctl-backup /opt/mspctl-meshagent /etc/systemd/system/mspctl-drill.service"
 )
 REKEYED = "ws-surgery1"  # gets other host keys on the way
 Lab = dict[str, Any]
@@ -103,6 +103,13 @@ def test_the_server_of_remote_access_has_a_group_for_the_client(engineer: Engine
     assert json.loads(engineer.must("enrol", CLIENT, "--json").stdout) == before
 
 
+def test_zabbix_knows_the_client_before_its_hosts_come(engineer: Engineer, lab: Lab) -> None:
+    api = Zabbix(lab)
+    assert api.call("hostgroup.get", filter={"name": f"mspctl/{CLIENT}"})
+    assert api.call("action.get", filter={"name": f"mspctl {CLIENT}"})
+    assert "action" not in engineer.must("enrol", CLIENT).stderr  # which says what was made
+
+
 def test_preview_leaves_the_hosts_as_they_are(engineer: Engineer) -> None:
     before = {name: packages(name) for name in sorted(AGENT_HOSTS)}
     done = engineer.mspctl("rollout", CLIENT)
@@ -156,9 +163,28 @@ def test_zabbix_says_so_itself(lab: Lab) -> None:
     api = Zabbix(lab)
     hosts = api.call("host.get", output=["host"], search={"host": f"{CLIENT}."}, startSearch=True)
     assert {host["host"] for host in hosts} == {f"{CLIENT}.{name}" for name in AGENT_HOSTS}
+    group = api.call("hostgroup.get", filter={"name": f"mspctl/{CLIENT}"})[0]["groupid"]
+    assert len(api.call("host.get", groupids=[group])) == len(AGENT_HOSTS)
     for host in hosts:
         items = api.call("item.get", hostids=[host["hostid"]], output=["lastclock"], filter={"state": 0})
         assert max(int(item["lastclock"]) for item in items) > time.time() - 600
+
+
+def test_an_alert_fires_and_clears_on_every_host(engineer: Engineer, lab: Lab) -> None:
+    """Zabbix itself has a problem of each host, resolved; no service but our own unit was stopped."""
+    began = int(time.time())
+    drilled = json.loads(engineer.must("drill", CLIENT, "--json").stdout)
+    assert {each["host"]: each["result"] for each in drilled} == dict.fromkeys(AGENT_HOSTS, "proved")
+    api = Zabbix(lab)
+    since = {"value": 1, "time_from": began - 5, "search": {"name": "mspctl drill"}}
+    events = api.call("event.get", output=["r_eventid"], selectHosts=["host"], **since)
+    assert sorted(each["hosts"][0]["host"] for each in events) == sorted(f"{CLIENT}.{n}" for n in AGENT_HOSTS)
+    assert all(each["r_eventid"] != "0" for each in events)
+    for name in sorted(AGENT_HOSTS):
+        assert inside(name, "systemctl", "is-active", "mspctl-drill.service") == "active\n"
+    coverage = [json.loads(line) for line in evidence(engineer).read_text().splitlines()]
+    proofs = [proof for each in coverage for proof in each.get("proofs", ()) if proof["source"] == "drill"]
+    assert len(proofs) == len(AGENT_HOSTS) and all(proof["ok"] for proof in proofs)
 
 
 @pytest.mark.parametrize("name", sorted(AGENT_HOSTS))
@@ -336,6 +362,8 @@ def test_offboarding_leaves_nothing_and_hands_over_what_opens_the_backups(
         assert inside(name, "sh", "-c", f"ls -d {TRACES} 2>/dev/null || true") == ""
     api = Zabbix(lab)
     assert not api.call("host.get", output=["host"], search={"host": f"{CLIENT}."}, startSearch=True)
+    assert not api.call("hostgroup.get", filter={"name": f"mspctl/{CLIENT}"})
+    assert not api.call("action.get", filter={"name": f"mspctl {CLIENT}"})
     assert CLIENT not in inside("depot", "cat", "/etc/mspctl-backup-repository/users")
     assert not (engineer.root / "inventories" / CLIENT / "client.yml").exists()
     (archived,) = (engineer.root / "archive").iterdir()
@@ -361,6 +389,7 @@ def test_git_log_tells_the_story(engineer: Engineer) -> None:
             r"^harbour: left by an interrupted command: .*runs/",
             r"^harbour: rollout: \d of \d hosts, \d hosts changed",
             r"^harbour: verify: 26 covered, 26 excluded",
+            r"^harbour: drill: 8 of 8 hosts proved to alert",
             r"^harbour: offboard: 26 of 26 services proved gone",
         )
     ]

@@ -12,13 +12,7 @@ from typing import Any
 from tests.lab.credentials import AUTHORITY, Credentials
 from tests.lab.errors import LabError
 
-HOST_GROUP = "mspctl lab"
-TEMPLATE = "Linux by Zabbix agent active"
-ACTION = "Register hosts rolled out by mspctl"
 _USER, _FACTORY_PASSWORD = "Admin", "zabbix"
-# Numbers of the API: https://www.zabbix.com/documentation/6.0/en/manual/api/reference/action/object
-_AUTOREGISTRATION, _HOST_METADATA, _MATCHES = 2, 24, "8"
-_ADD_HOST, _ADD_TO_GROUP, _LINK_TEMPLATE = 2, 4, 6
 _PSK_ONLY = 2
 _NOT_MONITORED = 1
 
@@ -62,7 +56,7 @@ def wait(url: str, *, timeout_seconds: float) -> Api:
 
 
 def configure(url: str, words: Credentials) -> None:
-    """Give the server its password, the key agents register with, and the action that takes them in."""
+    """Give the server its password and the key agents register with; `mspctl enrol` makes the rest."""
     api = wait(url, timeout_seconds=60)
     try:
         api.log_in(words.zabbix_password)
@@ -77,8 +71,6 @@ def configure(url: str, words: Credentials) -> None:
     for host in own:
         # There is no agent beside the server: left watched, its host would be a standing problem.
         api.call("host.update", {"hostid": host["hostid"], "status": _NOT_MONITORED})
-    if not api.call("action.get", {"filter": {"name": ACTION}}):
-        api.call("action.create", _action(_group(api), _template(api)))
 
 
 def forget(url: str, words: Credentials, addresses: Iterable[IPv4Address]) -> int:
@@ -91,28 +83,3 @@ def forget(url: str, words: Credentials, addresses: Iterable[IPv4Address]) -> in
     if hosts:
         api.call("host.delete", hosts)
     return len(hosts)
-
-
-def _group(api: Api) -> str:
-    found = api.call("hostgroup.get", {"filter": {"name": HOST_GROUP}})
-    return str(
-        found[0]["groupid"] if found else api.call("hostgroup.create", {"name": HOST_GROUP})["groupids"][0]
-    )
-
-
-def _template(api: Api) -> str:
-    return str(api.call("template.get", {"filter": {"host": TEMPLATE}})[0]["templateid"])
-
-
-def _action(group: str, template: str) -> dict[str, Any]:
-    condition = {"conditiontype": _HOST_METADATA, "operator": _MATCHES, "value": "^mspctl"}
-    return {
-        "name": ACTION,
-        "eventsource": _AUTOREGISTRATION,
-        "filter": {"evaltype": 0, "conditions": [condition]},
-        "operations": [
-            {"operationtype": _ADD_HOST},
-            {"operationtype": _ADD_TO_GROUP, "opgroup": [{"groupid": group}]},
-            {"operationtype": _LINK_TEMPLATE, "optemplate": [{"templateid": template}]},
-        ],
-    }
