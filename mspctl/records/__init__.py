@@ -16,7 +16,6 @@ from mspctl.records.asset import (
 from mspctl.records.base import Json, Record
 from mspctl.records.change import Change, ChangeKind
 from mspctl.records.client import (
-    AuthenticationProtocol,
     Authorisation,
     ClientFile,
     Connection,
@@ -30,10 +29,8 @@ from mspctl.records.client import (
     OptIn,
     Override,
     OverridesFile,
-    PrivacyProtocol,
     Site,
     SnmpAccess,
-    SnmpUser,
     Window,
     WindowsConnection,
 )
@@ -64,6 +61,23 @@ from mspctl.records.inspection import (
     Update,
     Updates,
 )
+from mspctl.records.network import (
+    Aaa,
+    BaselineRule,
+    DetectedDevice,
+    Forbid,
+    NetworkChoices,
+    NetworkConnection,
+    NetworkDevice,
+    OnPlatform,
+    Parameters,
+    Platform,
+    SetLine,
+    Verdict,
+    VerdictState,
+    Waiver,
+    Watchdog,
+)
 from mspctl.records.observation import (
     ImportStarted,
     Listing,
@@ -86,10 +100,12 @@ from mspctl.records.run import (
     TaskResult,
     WaveStarted,
 )
+from mspctl.records.snmp import AuthenticationProtocol, PrivacyProtocol, SnmpUser
 from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
 from mspctl.records.workspace import Console, OwnHost, RoleChoice, Rollout, Technician, WorkspaceFile
 
 __all__ = [
+    "Aaa",
     "Account",
     "Agent",
     "Ambiguous",
@@ -98,6 +114,7 @@ __all__ = [
     "AssetRecord",
     "AuthenticationProtocol",
     "Authorisation",
+    "BaselineRule",
     "Candidate",
     "Change",
     "ChangeKind",
@@ -109,6 +126,7 @@ __all__ = [
     "Coverage",
     "CoverageCount",
     "CoverageState",
+    "DetectedDevice",
     "DirectoryAccess",
     "Discovery",
     "Disk",
@@ -116,6 +134,7 @@ __all__ = [
     "Exclusion",
     "FileSystem",
     "Firewall",
+    "Forbid",
     "Ground",
     "Hardware",
     "HostOutcome",
@@ -135,14 +154,20 @@ __all__ = [
     "LoginFailed",
     "Maintenance",
     "Network",
+    "NetworkChoices",
+    "NetworkConnection",
+    "NetworkDevice",
     "Node",
     "NodeKind",
     "Observation",
+    "OnPlatform",
     "OptIn",
     "Outcome",
     "Override",
     "OverridesFile",
     "OwnHost",
+    "Parameters",
+    "Platform",
     "PrivacyProtocol",
     "ProfileName",
     "Proof",
@@ -162,6 +187,7 @@ __all__ = [
     "ScanStarted",
     "Service",
     "SessionAnswer",
+    "SetLine",
     "Share",
     "Site",
     "SnmpAccess",
@@ -176,6 +202,10 @@ __all__ = [
     "Update",
     "Updates",
     "Value",
+    "Verdict",
+    "VerdictState",
+    "Waiver",
+    "Watchdog",
     "WaveStarted",
     "Window",
     "WindowsConnection",

@@ -1,0 +1,139 @@
+"""Configurations without their secrets, and the doubt about every line that might still hold one; pure.
+
+What a platform's record knows to be a secret is masked. Then every line is suspected: one that names a
+password, a key or the like and goes on with anything but the mask, or that holds what looks like a hash or a
+key, is told by its number, and nothing of the device is written down until somebody has cleared it up.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from mspctl.records import Platform
+
+MASK = "<removed>"
+
+_VALUE = r"(?:(?:ENC|encrypted|plaintext|ascii|hex|sha1|sha256|sha512|md5|clear|\d{1,2}) )?"
+_COMMON = (  # for platforms whose record says less, and what theirs leave out
+    r".*?\b(?:password|passwd|passphrase|psksecret|pre-shared-key|preshared-key|shared-secret|community)"
+    rf"(?: (?:cipher|simple|irreversible-cipher|hash|user-name \S+))? {_VALUE}(\S.*)",
+    rf"(?:set )?.*?\b(?:encrypted-password|plaintext-password|pre-shared-secret|authentication-key) {_VALUE}(\S.*)",
+    r".*?[ ,]\w*(?:password|passphrase|secret|psk|token)=(\S+).*",
+)
+_HASHES = re.compile(
+    r"\$(?:1|2[aby]?|5|6|8|9|14|sha1|y|7)\$[^\s\"]{8,}"  # crypt and Cisco
+    r"|\b(?:sha1|sha256|sha512|SH2|AK1)[: ]?[A-Za-z0-9+/=]{20,}"
+    r"|-----BEGIN [A-Z0-9 ]*(?:PRIVATE KEY|CERTIFICATE)[A-Z0-9 ]*-----"
+)
+_WORDS = re.compile(
+    r"(?i)(?:secret|passw(?:or)?d|passphrase|passwd|passcode|psk|pre-?shared|community|credential|token"
+    r"|(?<![a-z])(?:\w*-)?key(?!board)(?:-?(?:string|value|chain))?|auth-pwd|priv-pwd|(?<=\s)auth(?=\s)|(?<=\s)priv(?=\s)|\bENC\b)"
+    r"[\w-]*[ =:]+(?P<value>\S+)"
+)
+_LONG = re.compile(
+    r"(?<![\w.:/-])(?:[0-9A-Fa-f]{20,}|[A-Za-z0-9+/]{28,}={0,2}|[A-Za-z0-9+/]{16,}={1,2})(?![\w.:/-])"
+)
+_GROUPED_HEX = re.compile(r"(?:[0-9A-Fa-f]{8}[ ]+){3,}[0-9A-Fa-f]{2,8}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HARMLESS_VALUES = re.compile(r"(?:enable|disable|yes|no|none|default|required|optional|<removed>)[;,\"]*")
+
+
+def redact(text: str, platform: Platform) -> str:
+    """Return a cleaned configuration with every known secret masked; as many lines as before."""
+    patterns = _compiled((*platform.secrets, *_COMMON))
+    harmless = _compiled(platform.harmless)
+    blocks = [(re.compile(first), re.compile(last)) for first, last in platform.blocks]
+    return "\n".join(_redacted(text.split("\n"), patterns, harmless, blocks))
+
+
+def _redacted(
+    lines: Sequence[str],
+    patterns: Sequence[re.Pattern[str]],
+    harmless: Sequence[re.Pattern[str]],
+    blocks: Sequence[tuple[re.Pattern[str], re.Pattern[str]]],
+) -> Iterator[str]:
+    until: re.Pattern[str] | None = None
+    pem = re.compile(r".*-----END .*")
+    quoted = False
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())]
+        if until is not None:
+            ended = until.fullmatch(line) is not None
+            yield line if ended and "-----" not in line else f"{indent}{MASK}"
+            until = None if ended else until
+        elif quoted:  # a secret goes on over the end of its line
+            quoted = line.count('"') % 2 == 0
+            yield f"{indent}{MASK}"
+        elif begun := next((last for first, last in blocks if first.fullmatch(line)), None):
+            yield line if "-----" not in line else _words_before(line)
+            until = begun
+        elif "-----BEGIN " in line:
+            yield _words_before(line)
+            until = None if pem.fullmatch(line) else pem
+        else:
+            masked = line if _fits(line, harmless) else _masked(line, patterns)
+            quoted = masked != line and line.count('"') % 2 == 1
+            yield masked
+
+
+def _words_before(line: str) -> str:
+    return line.partition("-----BEGIN ")[0].rstrip('"') + MASK
+
+
+def _masked(line: str, patterns: Iterable[re.Pattern[str]]) -> str:
+    """Return a line with every group that any pattern finds masked."""
+    body = line.strip()
+    for pattern in patterns:
+        found = pattern.fullmatch(body)
+        if not found:
+            continue
+        spans = [found.span(number) for number in range(1, pattern.groups + 1) if found.group(number)]
+        for start, end in sorted(spans, reverse=True):
+            if body[start:end] != MASK:
+                body = f"{body[:start]}{MASK}{body[end:]}"
+    return line[: len(line) - len(line.lstrip())] + body
+
+
+def suspicious(redacted: str, platform: Platform, cleared: Iterable[str] = ()) -> tuple[int, ...]:
+    """Return the numbers of the lines that may still hold a secret, from 1.
+
+    `cleared` are patterns of whole lines that an engineer looked at; only those and the platform's own are let off.
+    """
+    harmless = _compiled((*platform.harmless, *cleared))
+    return tuple(
+        number
+        for number, line in enumerate(redacted.split("\n"), 1)
+        if _is_suspicious(line.strip()) and not _fits(line, harmless)
+    )
+
+
+def _is_suspicious(line: str) -> bool:
+    if not line:
+        return False
+    if _HASHES.search(line) or _GROUPED_HEX.search(line):
+        return True
+    if any(_is_random(found[0]) for found in _LONG.finditer(_UUID.sub("", line))):
+        return True
+    return any(
+        not _HARMLESS_VALUES.fullmatch(found["value"].strip('"')) and MASK not in line[found.start() :]
+        for found in _WORDS.finditer(line)
+    )
+
+
+def _is_random(text: str) -> bool:
+    """Return whether a long word looks made by a machine: digits among letters, or both cases mixed within."""
+    if re.fullmatch(r"[0-9]+", text):
+        return len(text) >= 32
+    has_digit, has_lower, has_upper = (
+        re.search(kind, text) is not None for kind in ("[0-9]", "[a-z]", "[A-Z]")
+    )
+    return has_digit or (has_lower and has_upper and re.search("[a-z][A-Z]", text) is not None)
+
+
+def _fits(line: str, patterns: Iterable[re.Pattern[str]]) -> bool:
+    return any(pattern.fullmatch(line.strip()) for pattern in patterns)
+
+
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in patterns)
