@@ -40,7 +40,7 @@ _HARMLESS_VALUES = re.compile(r"(?:enable|disable|yes|no|none|default|required|o
 
 def redact(text: str, platform: Platform) -> str:
     """Return a cleaned configuration with every known secret masked; as many lines as before."""
-    patterns = _compiled((*platform.secrets, *_COMMON))
+    patterns = _compiled(platform.secrets)
     harmless = _compiled(platform.harmless)
     blocks = [(re.compile(first), re.compile(last)) for first, last in platform.blocks]
     return "\n".join(_redacted(text.split("\n"), patterns, harmless, blocks))
@@ -71,7 +71,9 @@ def _redacted(
             yield _words_before(line)
             until = None if pem.fullmatch(line) else pem
         else:
-            masked = line if _fits(line, harmless) else _masked(line, patterns)
+            masked = _masked(line, patterns)
+            if masked == line and not _fits(line, harmless):
+                masked = _masked(line, _compiled(_COMMON))
             quoted = masked != line and line.count('"') % 2 == 1
             yield masked
 
@@ -105,6 +107,16 @@ def suspicious(redacted: str, platform: Platform, cleared: Iterable[str] = ()) -
         for number, line in enumerate(redacted.split("\n"), 1)
         if _is_suspicious(line.strip()) and not _fits(line, harmless)
     )
+
+
+def bare(lines: Iterable[str], platform: Platform) -> tuple[str, ...]:
+    """Return lines of a configuration, each after its sections, as they may be shown: in doubt only the mask."""
+    found = []
+    for line in lines:
+        path, between, last = line.rpartition(" / ")
+        masked = redact(last, platform)
+        found.append(f"{path}{between}{MASK if suspicious(masked, platform) else masked}")
+    return tuple(found)
 
 
 def _is_suspicious(line: str) -> bool:

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from mspctl.netconfig.redact import MASK
+from mspctl.netconfig.redact import MASK, bare
 from mspctl.netconfig.trees import Change, Node, sections
 from mspctl.records import (
     BaselineRule,
@@ -145,12 +145,18 @@ def judge(spec: OnPlatform, rule: str, seen: Seen, given: Values, platform: Plat
                 if change:
                     changes.append(change)
                 else:
-                    by_hand.append(f"{line}: {each.advice}" if each.advice else line)
+                    (shown,) = bare([line], platform)
+                    by_hand.append(f"{shown}: {each.advice}" if each.advice else shown)
         except MissingParameter as error:
             missing.append(str(error))
     if spec.saved and seen.is_saved is False:
         wrong.append("what runs is not what is saved")
-    return Judged(tuple(wrong), tuple(dict.fromkeys(changes)), tuple(by_hand), tuple(dict.fromkeys(missing)))
+    return Judged(
+        tuple(dict.fromkeys(bare(wrong, platform))),
+        tuple(dict.fromkeys(changes)),
+        tuple(dict.fromkeys(by_hand)),
+        tuple(dict.fromkeys(missing)),
+    )
 
 
 def _lacking(
@@ -181,8 +187,7 @@ def _lacking(
                 MASK in line or any(MASK in text for text in typed) or typed != _shown_typed(item, local)
             )
             change = Change(path, line, rule, () if typed == (line,) else typed, item.last, secret=is_secret)
-            where = " / ".join((*path, ""))
-            told = f"{where}{', '.join(old)}" if old else f"{where}missing: {line}"
+            told = " / ".join((*path, ", ".join(old) if old else f"missing: {line}"))
             yield told.replace("\n", " "), [*undone, change]
 
 

@@ -186,14 +186,3 @@ def commands(changes: Iterable[Change], syntax: Syntax) -> tuple[str, ...]:
         else:
             typed += ["exit"] * len(path)
     return tuple(typed)
-
-
-def shown(changes: Iterable[Change]) -> str:
-    """Return changes as the lines of a diff, secrets masked by whoever wrote `line`."""
-    lines = []
-    for path, group in groupby(changes, key=lambda change: change.path):
-        lines += [f"  {'  ' * depth}{name}" for depth, name in enumerate(path)]
-        for change in group:
-            sign = "-" if change.undoes else "+"
-            lines += [f"{sign} {'  ' * len(path)}{line}" for line in change.line.split("\n")]
-    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,80 @@
+"""From one configuration to another: every line that differs, also those that go; pure.
+
+hier_config knows what each family negates and in which order. It is told the whole of both sides here, which is
+what it is made for; a baseline, which is a part of a configuration only, goes by `rules`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mspctl.netconfig import trees
+from mspctl.netconfig.plan import ordered
+from mspctl.netconfig.text import without
+from mspctl.netconfig.trees import Change, Node
+from mspctl.records import Platform
+
+if TYPE_CHECKING:
+    from hier_config.child import HConfigChild
+
+_FAMILIES = {
+    "ios": "CISCO_IOS",
+    "eos": "ARISTA_EOS",
+    "aos-s": "HP_PROCURVE",
+    "fortios": "FORTINET_FORTIOS",
+    "frr": "CISCO_IOS",
+}
+_NEWLINE = "\u2424"  # in place of the one in a banner: hier_config reads line by line
+
+
+def can_reverse(platform: Platform) -> bool:
+    """Return whether the way from one configuration to another is known."""
+    return platform.name in _FAMILIES
+
+
+def reverse(now: str, wanted: str, platform: Platform) -> tuple[Change, ...]:
+    """Return what has to be typed for a device that runs `now` to run `wanted`."""
+    from hier_config import Platform as Family
+    from hier_config import WorkflowRemediation, get_hconfig_fast_load
+
+    family = Family[_FAMILIES[platform.name]]
+    current, goal = (
+        _plain(trees.parse(without(text, platform.volatile), platform.syntax)) for text in (now, wanted)
+    )
+    if current == goal:
+        return ()
+    loaded = [get_hconfig_fast_load(family, tuple(_lines(tree, platform))) for tree in (current, goal)]
+    found = WorkflowRemediation(loaded[0], loaded[1]).remediation_config
+    changes = [change for child in found.all_children_sorted() if (change := _change(child, platform))]
+    return ordered(changes)
+
+
+def _change(child: "HConfigChild", platform: Platform) -> Change | None:
+    """Return a leaf of the remediation as a change; a section's own line is the path of what is below it."""
+    if child.text in ("next", "end") or (child.children and not child.text.startswith("no ")):
+        return None
+    path = tuple(parent.text for parent in child.lineage() if parent is not child)
+    line = child.text.replace(_NEWLINE, "\n")
+    typed = ()
+    if line.startswith("banner "):
+        head, _, text = line.partition("\n")
+        typed = (f"{head} ~", text, "~") if platform.name != "eos" else (head, text, "EOF")
+    undoes = line.startswith(("no ", "unset ", "delete "))
+    if undoes and line.startswith("no banner "):
+        line = line.partition("\n")[0]
+    return Change(path, line, "", typed, last=path[:1] != () and path[0].startswith("line "), undoes=undoes)
+
+
+def _plain(tree: Iterable[Node]) -> tuple[Node, ...]:
+    """Return a tree in which no line stands twice beside itself: FRR shows some once for each daemon."""
+    found: dict[str, list[Node]] = {}
+    for node in tree:
+        found.setdefault(node.line, []).extend(node.below)
+    return tuple(Node(line, _plain(below)) for line, below in found.items())
+
+
+def _lines(tree: Iterable[Node], platform: Platform, depth: int = 0) -> Iterator[str]:
+    for node in tree:
+        yield f"{'  ' * depth}{node.line}".replace("\n", _NEWLINE)
+        yield from _lines(node.below, platform, depth + 1)
+        if platform.syntax == "fortios" and node.line.startswith(("config ", "edit ")):
+            yield f"{'  ' * depth}{'next' if node.line.startswith('edit ') else 'end'}"
