@@ -84,18 +84,14 @@ def _shown(here: Session, command: str) -> str:
     return said
 
 
-def bring(task: Task, door: Door, keep: Keep, tell: Tell, *, check: bool) -> Outcome:
-    """Bring one device to its baseline, or with `check` say what would be typed. Never raises for the device's sake."""
-    work = _Work(task, door, keep, tell)
-    try:
-        return work.look() if check else work.apply()
-    except Lost as error:
-        return work.lost(str(error))
+def bring(
+    task: Task, door: Door, keep: Keep, tell: Tell, *, check: bool, wanted: str | None = None
+) -> Outcome:
+    """Bring one device to its baseline, or back to the configuration `wanted`; with `check` say what would be typed.
 
-
-def replace(task: Task, door: Door, keep: Keep, tell: Tell, wanted: str, *, check: bool) -> Outcome:
-    """Bring one device back to a configuration it had, with the same guards; with `check` say what would be typed."""
-    work = _Work(task, door, keep, tell, wanted=wanted)
+    What goes wrong with the device is in the outcome.
+    """
+    work = _Work(task, door, keep, tell, wanted)
     try:
         return work.look() if check else work.apply()
     except Lost as error:
@@ -105,7 +101,7 @@ def replace(task: Task, door: Door, keep: Keep, tell: Tell, wanted: str, *, chec
 class _Work:
     """One device, and how far it has got."""
 
-    def __init__(self, task: Task, door: Door, keep: Keep, tell: Tell, wanted: str | None = None) -> None:
+    def __init__(self, task: Task, door: Door, keep: Keep, tell: Tell, wanted: str | None) -> None:
         self._task, self._door, self._keep, self._tell = task, door, keep, tell
         self._platform = task.platform
         self._wanted = wanted

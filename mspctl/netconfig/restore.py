@@ -54,7 +54,7 @@ def _change(child: "HConfigChild", platform: Platform) -> Change | None:
         return None
     path = tuple(parent.text for parent in child.lineage() if parent is not child)
     line = child.text.replace(_NEWLINE, "\n")
-    typed = ()
+    typed: tuple[str, ...] = ()
     if line.startswith("banner "):
         head, _, text = line.partition("\n")
         typed = (f"{head} ~", text, "~") if platform.name != "eos" else (head, text, "EOF")

@@ -73,7 +73,7 @@ class Session:
         self._platform = platform
         prompt = clean(str(connection.find_prompt())).strip()
         self._names = [re.sub(r"(?:\s*[>#$]|<SAFE>)+\s*$", "", prompt)]
-        self.source = str(self._channel.get_transport().sock.getsockname()[0])  # type: ignore[union-attr]
+        self.source = str(self._channel.get_transport().sock.getsockname()[0])  
 
     def renamed(self, old: str, new: str) -> None:
         """Say that the prompt may change from one name to another."""

@@ -1,0 +1,270 @@
+"""A client's network devices for the commands: who they are, how to get in, where their copies lie."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from mspctl import catalog
+from mspctl import logins as planning
+from mspctl.cli.output import note
+from mspctl.errors import BadInput, MspctlError
+from mspctl.facts import facts
+from mspctl.handwritten import nearest
+from mspctl.netconfig import ask, copies, detect, field, fleet
+from mspctl.netconfig.copies import Copy
+from mspctl.netconfig.field import Member
+from mspctl.netconfig.plan import Task
+from mspctl.netconfig.session import Door, Lost
+from mspctl.records import Asset, DetectedDevice, NetworkChoices, Observation, Platform
+from mspctl.workspace import Client
+
+FOLDER = "network"
+SEALED = "configuration.vault"
+
+
+class Ready(NamedTuple):
+    """A device that can be worked on."""
+
+    member: Member
+    platform: Platform
+    door: Door
+
+    @property
+    def name(self) -> str:
+        return self.member.asset.name
+
+
+class Scene(NamedTuple):
+    """What commands on a client's devices start from."""
+
+    choices: NetworkChoices
+    members: tuple[Member, ...]
+    secrets: dict[str, str]  # by reference
+    ready: tuple[Ready, ...]
+    left_out: dict[str, str]  # device: why
+
+
+def scene(client: Client, names: Sequence[str] = (), *, configured: bool = False) -> Scene:
+    """Return the client's devices, those of `names` only where there are any. Detects who is new.
+
+    With `configured`, only devices of platforms that have rules. Raise BadInput for a name nobody bears, and
+    for a secret that is not in the vault. Needs the client's lock.
+    """
+    chosen = choices(client)
+    found = _named(client, known_members(client, chosen), names)
+    secrets = opened(client, chosen, found)
+    platforms = catalog.platforms()
+    left_out = {member.asset.name: member.reason for member in found if member.reason}
+    detected = {each.asset: each for each in detection(client, found, secrets)}
+    ready: list[Ready] = []
+    for member in found:
+        name, known = member.asset.name, detected[member.asset.id]
+        platform = platforms.get(known.platform)
+        if name in left_out:
+            continue
+        if platform is None:
+            left_out[name] = known.reason
+        elif configured and not platform.configured:
+            left_out[name] = f"{platform.title}: backed up only, no rules yet"
+        else:
+            ready.append(Ready(member, platform, field.door(member, secrets)))
+    return Scene(chosen, found, secrets, tuple(ready), left_out)
+
+
+def choices(client: Client) -> NetworkChoices:
+    """Return what the client chose for its devices, over the provider's defaults."""
+    return field.choices(client.file().network, client.workspace.settings().network)
+
+
+def tasks(client: Client, found: Scene, *, accept_risk: bool = False) -> dict[str, Task]:
+    """Return what the baseline asks of each device."""
+    return {
+        each.name: field.task(
+            each.name,
+            each.platform,
+            each.member.device,
+            found.choices,
+            catalog.baseline(),
+            found.secrets,
+            date.today(),
+            accept_risk=accept_risk,
+        )
+        for each in found.ready
+    }
+
+
+def known_members(client: Client, chosen: NetworkChoices) -> tuple[Member, ...]:
+    assets = [each for each in client.assets() if isinstance(each, Asset)]
+    if not assets:
+        raise BadInput(f"{client.name}: no assets yet; `mspctl discover {client.name}` finds them")
+    names = {asset.name for asset in assets}
+    lines = [
+        f"{client.shown('client.yml')}: network.devices.{name}: no asset of this name"
+        f"{nearest(name, sorted(names))}"
+        for name in chosen.devices
+        if name not in names
+    ]
+    if lines:
+        raise BadInput(lines)
+    keys = planning.pins(client.known_hosts(), ()).host_keys
+    systems = frozenset(system for each in catalog.platforms().values() for system in each.systems)
+    return field.members(client.file(), chosen, assets, keys, systems, date.today())
+
+
+def _named(client: Client, found: Sequence[Member], names: Sequence[str]) -> tuple[Member, ...]:
+    known = [member.asset.name for member in found]
+    if lines := [f"{name}: no network device{nearest(name, known)}" for name in names if name not in known]:
+        raise BadInput(lines)
+    chosen = tuple(member for member in found if not names or member.asset.name in names)
+    if not chosen:
+        raise BadInput(
+            f"{client.name}: no network device is known; name one with network.devices in client.yml"
+        )
+    return chosen
+
+
+def opened(client: Client, chosen: NetworkChoices, found: Sequence[Member]) -> dict[str, str]:
+    vault = client.vault()
+    return {reference: vault.get(reference) for reference in field.secrets_of(chosen, found)}
+
+
+def detection(
+    client: Client, found: Sequence[Member], secrets: dict[str, str], *, anew: bool = False
+) -> tuple[DetectedDevice, ...]:
+    """Return the platform of each device: as stored, told by the evidence, or asked of the device itself.
+
+    What was not asked before is asked, with `anew` all; network.jsonl is brought up to date.
+    """
+    stored = {each.asset: each for each in client.devices()}
+    banners = _banners(client)
+    platforms = catalog.platforms()
+    result: dict[str, DetectedDevice] = {}
+    unsure: list[tuple[Member, detect.Told]] = []
+    for member in found:
+        asset = member.asset
+        banner = banners.get((asset.addresses[0], member.port), "")
+        told = detect.told(asset, member.device.platform, banner, platforms)
+        known = stored.get(asset.id)
+        if told.platform or not told.candidates:
+            result[asset.id] = _detected(member, told.platform, told.reason, known)
+        elif known and known.platform in platforms and not anew:
+            result[asset.id] = _detected(member, known.platform, known.reason, known)
+        elif member.reason:
+            result[asset.id] = _detected(member, "", member.reason, known)
+        else:
+            unsure.append((member, told))
+
+    def work(pair: tuple[Member, detect.Told]) -> tuple[str, str]:
+        member, told = pair
+        try:
+            name = ask.which(field.door(member, secrets), [platforms[each] for each in told.candidates])
+        except Lost as error:
+            return "", str(error)
+        asked = ", ".join(told.candidates)
+        return name, f"answers as one; asked for {asked}" if name else f"unsupported: none of {asked}"
+
+    def take(pair: tuple[Member, detect.Told], answer: tuple[str, str]) -> None:
+        member = pair[0]
+        result[member.asset.id] = _detected(member, *answer, stored.get(member.asset.id))
+
+    if unsure:
+        note(f"asking {', '.join(member.asset.name for member, _ in unsure)} what they are")
+        fleet.each(unsure, work, take)
+    others = [each for each in stored.values() if each.asset not in result]
+    client.save_records("network.jsonl", (*others, *result.values()))
+    return tuple(sorted(result.values(), key=lambda each: each.name))
+
+
+def _detected(member: Member, platform: str, reason: str, known: DetectedDevice | None) -> DetectedDevice:
+    driver = catalog.platforms()[platform].driver if platform else ""
+    is_same = known is not None and known.platform == platform
+    return DetectedDevice(
+        asset=member.asset.id,
+        name=member.asset.name,
+        address=member.asset.addresses[0],
+        port=member.port,
+        platform=platform,
+        driver=driver,
+        reason=reason,
+        since=known.since if known and is_same else datetime.now(UTC),
+    )
+
+
+def _banners(client: Client) -> dict[tuple[str, int], str]:
+    seen = (each for each in client.scans() if isinstance(each, Observation) and each.probe == "ssh")
+    return {
+        (each.address, each.port or 22): banner for each in seen if (banner := facts(each).get("ssh.banner"))
+    }
+
+
+class Shelf:
+    """Where the copies of a client's devices lie: redacted as text, whole and sealed beside it."""
+
+    def __init__(self, client: Client, chosen: NetworkChoices) -> None:
+        """Take the client; its vault's password is asked for here, before anything is begun."""
+        self._client, self._cleared = client, chosen.harmless
+        self._vault = client.vault()
+        self._vault.seal("")  # asks for the password, once and in this thread
+        self.changed: set[str] = set()
+
+    def keep(self, name: str, platform: Platform) -> Callable[[Copy], str]:
+        """Return what keeps a copy of the device `name`, and says why it did not."""
+
+        def keep(copy: Copy) -> str:
+            found = copies.written(copy, platform, self._cleared)
+            if found.doubts:
+                return _doubts(found.doubts, platform)
+            folder = f"{FOLDER}/{name}"
+            for file, text in found.files.items():
+                if self.text(name, file) != text:
+                    self.changed.add(name)
+                self._client.save(f"{folder}/{file}", text)
+            if not self._is_kept(name, copy, platform):
+                whole = {"platform": platform.name, "running": copy.running, "startup": copy.startup}
+                self._client.save(f"{folder}/{SEALED}", self._vault.seal(json.dumps(whole)))
+                self.changed.add(name)
+            return ""
+
+        return keep
+
+    def text(self, name: str, file: str) -> str:
+        """Return a redacted copy, "" where there is none."""
+        path = self._client.path / FOLDER / name / file
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def copy(self, name: str, revision: str = "") -> Copy:
+        """Return the whole copy of a device, as a commit has it or the newest. Raise BadInput: there is none."""
+        file = f"{FOLDER}/{name}/{SEALED}"
+        if revision:
+            sealed = self._client.at(revision, file)
+        elif (path := self._client.path / file).exists():
+            sealed = path.read_text(encoding="utf-8")
+        else:
+            raise BadInput(
+                f"{self._client.shown(file)}: no copy; `mspctl network backup {self._client.name}` makes one"
+            )
+        try:
+            found = json.loads(self._vault.unseal(sealed, self._client.shown(file)))
+            return Copy(str(found["running"]), str(found["startup"]))
+        except (ValueError, KeyError, TypeError):
+            raise MspctlError(f"{self._client.shown(file)}: no copy of a configuration") from None
+
+    def _is_kept(self, name: str, copy: Copy, platform: Platform) -> bool:
+        try:
+            before = self.copy(name)
+        except MspctlError:
+            return False
+        return copies.is_same(before.running, copy.running, platform) and (
+            copies.is_same(before.startup, copy.startup, platform)
+        )
+
+
+def _doubts(doubts: Mapping[str, tuple[int, ...]], platform: Platform) -> str:
+    """Return which lines may hold a secret, by number only."""
+    commands = {"running.conf": platform.running, "startup.conf": platform.startup}
+    told = "; ".join(
+        f"`{commands[file]}` line {', '.join(map(str, lines[:12]))}{' …' if len(lines) > 12 else ''}"
+        for file, lines in doubts.items()
+    )
+    return f"may hold a secret that is not masked, so nothing of it was written: {told}"
