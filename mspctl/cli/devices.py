@@ -250,13 +250,20 @@ class Shelf:
         except (ValueError, KeyError, TypeError):
             raise MspctlError(f"{self._client.shown(file)}: no copy of a configuration") from None
 
-    def _is_kept(self, name: str, copy: Copy, platform: Platform) -> bool:
+    def newest(self, name: str) -> Copy | None:
+        """Return the newest whole copy of a device, None where there is none."""
         try:
-            before = self.copy(name)
+            return self.copy(name)
         except MspctlError:
+            return None
+
+    def _is_kept(self, name: str, copy: Copy, platform: Platform) -> bool:
+        before = self.newest(name)
+        if before is None:
             return False
-        return copies.is_same(before.running, copy.running, platform) and (
-            copies.is_same(before.startup, copy.startup, platform)
+        exact = not copy.is_rehashed
+        return copies.is_same(before.running, copy.running, platform, exact=exact) and (
+            copies.is_same(before.startup, copy.startup, platform, exact=exact)
         )
 
 

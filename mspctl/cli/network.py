@@ -93,7 +93,7 @@ def _backed_up(client: Client, found: Scene, at_once: int) -> tuple[list[Kept], 
 
     def work(each: stage.Ready) -> str:
         try:
-            copy, _ = push.look(each.door, each.platform)
+            copy, _ = push.look(each.door, each.platform, shelf.newest(each.name))
         except Lost as error:
             return str(error)
         return shelf.keep(each.name, each.platform)(copy)

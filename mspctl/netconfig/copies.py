@@ -1,5 +1,6 @@
 """What a device showed of itself: judged, compared, written down without secrets; pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
@@ -20,6 +21,7 @@ class Copy(NamedTuple):
     running: str
     startup: str = ""  # "": the platform keeps none of its own
     extras: Mapping[str, str] = {}  # by command
+    is_rehashed: bool = False  # two looks in a row showed other hashes
 
     def __repr__(self) -> str:
         return "Copy(…)"
@@ -46,18 +48,29 @@ def written(copy: Copy, platform: Platform, cleared: Iterable[str] = ()) -> Writ
     return Written(files, doubts)
 
 
-def essence(text: str, platform: Platform, *, armed: bool = False) -> str:
-    """Return what two looks at an unchanged device have in common.
+_SALTED = re.compile(r"\$(?:\d{1,2}|sha1|y|2[aby])\$\S+|(?<=\bENC )\S+")
 
-    With `armed`, less what the device's own timer leaves in the configuration.
+
+def essence(text: str, platform: Platform, *, exact: bool = False) -> str:
+    """Return what two looks at an unchanged device have in common: its timer's own lines and salted hashes go.
+
+    With `exact`, hashes stay, unless the platform is known to show them anew each time.
     """
-    kept = platform.watchdog.keeps if armed and platform.watchdog else ()
-    return without(redact(text, platform) if platform.rehashed else text, (*platform.volatile, *kept))
+    kept = platform.watchdog.keeps if platform.watchdog else ()
+    plain = without(text, (*platform.volatile, *kept))
+    return plain if exact and not platform.rehashed else _SALTED.sub("$", plain)
 
 
-def is_same(one: str, other: str, platform: Platform, *, armed: bool = False) -> bool:
+def is_same(one: str, other: str, platform: Platform, *, exact: bool = False) -> bool:
     """Return whether two texts are the same configuration."""
-    return essence(one, platform, armed=armed) == essence(other, platform, armed=armed)
+    return essence(one, platform, exact=exact) == essence(other, platform, exact=exact)
+
+
+def is_doubtful(before: Copy, now: Copy, platform: Platform) -> bool:
+    """Return whether two copies differ in hashes only: passwords were changed, or it shows them anew each time."""
+    return is_same(before.running, now.running, platform) and not is_same(
+        before.running, now.running, platform, exact=True
+    )
 
 
 def seen(copy: Copy, platform: Platform) -> Seen:

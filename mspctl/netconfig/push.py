@@ -6,6 +6,7 @@ device takes its change back, and is looked at until it has.
 """
 
 import math
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -61,10 +62,17 @@ Keep = Callable[[Copy], str]
 """Keeps a copy of a device; returns why it could not, "" where it could."""
 
 
-def look(door: Door, platform: Platform) -> tuple[Copy, str]:
-    """Return a device's configuration, and the address it is asked from. Raise Lost."""
+def look(door: Door, platform: Platform, before: Copy | None = None) -> tuple[Copy, str]:
+    """Return a device's configuration, and the address it is asked from. Raise Lost.
+
+    Where nothing but hashes differs from the copy `before`, a second look tells what that means.
+    """
     with session(door, platform) as here:
-        return read(here, platform), here.source
+        copy = read(here, platform)
+        if before and copies.is_doubtful(before, copy, platform):
+            again = _shown(here, platform.running)
+            copy = copy._replace(is_rehashed=not copies.is_same(copy.running, again, platform, exact=True))
+        return copy, here.source
 
 
 def read(here: Session, platform: Platform) -> Copy:
@@ -247,8 +255,6 @@ class _Work:
 
     def _rename(self, here: Session, changes: Sequence[Change]) -> None:
         """Tell the session which names its prompt may bear from now on."""
-        import re
-
         pattern = self._platform.hostname
         if not pattern or self._before is None:
             return
@@ -270,12 +276,14 @@ class _Work:
                 return self._refused(here, f"after the push the device still lacks: {wrong}")
             self._tell(Step("verify", time.monotonic() - began))
             if watchdog:
-                speaker = here if watchdog.bound else second
+                speaker, began = (here if watchdog.bound else second), time.monotonic()
                 for command in watchdog.confirm:
                     if complaint := second.complaint(speaker.ask(self._filled(command))):
                         return self._refused(here, f"the change could not be confirmed: {complaint}")
+                if watchdog.pending and not re.search(watchdog.idle, said := speaker.ask(watchdog.pending)):
+                    return self._refused(here, f"the change was not confirmed: {said.strip()[:160]}")
                 self._is_armed = False
-                self._tell(Step("confirm", 0.0))
+                self._tell(Step("confirm", time.monotonic() - began))
             return self._saved(second, self._changed)
 
     def _lacks(self, copy: Copy, source: str) -> str:
@@ -286,8 +294,6 @@ class _Work:
 
     def _saved(self, here: Session, changed: int) -> Outcome:
         """Save, and see that it worked."""
-        import re
-
         began = time.monotonic()
         for command in self._platform.save:
             said = here.ask(command, seconds=120)
@@ -340,30 +346,38 @@ class _Work:
         while is_first or time.monotonic() - began < wait:
             is_first = False
             try:
-                copy, source = look(self._door, self._platform)
+                copy, _ = look(self._door, self._platform)
             except Lost as error:
                 last = str(error)
             else:
-                if outcome := self._settled(copy, source, why):
+                if outcome := self._settled(copy, why):
                     self._tell(Step("seen as it was", time.monotonic() - began))
                     return outcome
                 last = "is neither as before nor as intended"
                 if not self._is_armed:
                     self._try_reverse()
             time.sleep(_POLL_SECONDS)
-        return Outcome(
-            State.UNKNOWN, self._plan, self._changed, f"{why}; and then it {last}", diff=self._diff()
-        )
+        self._try_reverse()  # its timer never came
+        with suppress(Lost):
+            copy, _ = look(self._door, self._platform)
+            if outcome := self._settled(copy, why):
+                return outcome
+        why = f"{why}; and then it {last}"
+        return Outcome(State.UNKNOWN, self._plan, self._changed, why, diff=self._diff())
 
     def _try_reverse(self) -> None:
         with suppress(Lost), session(self._door, self._platform) as here:
             self._reversed(here)
 
-    def _settled(self, copy: Copy, source: str, why: str) -> Outcome | None:
+    def _settled(self, copy: Copy, why: str) -> Outcome | None:
         """Return how a device was left, None where it is on its way yet."""
         for earlier in (self._before, self._armed_on):
             if earlier and copies.is_same(copy.running, earlier.running, self._platform):
                 return Outcome(State.BEFORE, self._plan, 0, why, diff=self._diff())
+        saved = self._before.startup if self._before else ""
+        if saved and copies.is_same(copy.running, saved, self._platform):
+            why = f"{why}; it restarted, and runs what was saved"
+            return Outcome(State.BEFORE, self._plan, 0, why, diff=self._diff())
         return None
 
 

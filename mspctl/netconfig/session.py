@@ -73,7 +73,7 @@ class Session:
         self._platform = platform
         prompt = clean(str(connection.find_prompt())).strip()
         self._names = [re.sub(r"(?:\s*[>#$]|<SAFE>)+\s*$", "", prompt)]
-        self.source = str(self._channel.get_transport().sock.getsockname()[0])  
+        self.source = str(self._channel.get_transport().sock.getsockname()[0])
 
     def renamed(self, old: str, new: str) -> None:
         """Say that the prompt may change from one name to another."""
@@ -84,22 +84,42 @@ class Session:
         """Return what the device answers to a command, cleaned. Raise Lost."""
         self._drain()
         self._write(self._keyed(command))
-        said = clean(self._until_prompt(seconds, answering=True))
+        echo = command.strip() if command.isprintable() else ""
+        said = clean(self._until_prompt(seconds, after=echo, answering=True))
         first, newline, rest = said.partition("\n")
         echoed = command.strip() and command.strip() in first
         return self._less_prompt(rest if newline and echoed else said)
 
     def push(self, lines: Sequence[str], seconds: float) -> str:
-        """Type many lines in one write; return what was said to them. Raise Lost, Refusal with the lines' number.
+        """Type many lines, as many as go in one write; return what was said. Raise Lost, Refusal with the number.
 
-        The last line is a comment of ours, so that it is known when all were taken.
+        A line that the device wants confirmed is typed alone.
         """
+        asks = [re.compile(pattern) for pattern in self._platform.asks]
+        said, batch, done = [], list[str](), 0
+        for line in lines:
+            if not any(pattern.fullmatch(line) for pattern in asks):
+                batch.append(line)
+                continue
+            said.append(self._typed(batch, done, lines, seconds))
+            done += len(batch) + 1
+            batch = []
+            answer = self.ask(line, seconds)
+            if complaint := self.complaint(answer):
+                raise Refusal(f"the device refused line {done} of {len(lines)}: {complaint}")
+        return "".join((*said, self._typed(batch, done, lines, seconds)))
+
+    def _typed(self, lines: Sequence[str], before: int, every: Sequence[str], seconds: float) -> str:
+        """Type lines in one write; the last is a comment of ours, so that it is known when all were taken."""
+        if not lines:
+            return ""
         self._drain()
         mark = f"!{secrets.token_hex(6)}"
         self._write("".join(map(self._keyed, (*lines, mark))))
         text = clean(self._until_prompt(seconds, after=mark)).partition(mark)[0]
         if complaint := self.complaint(text):
-            raise Refusal(f"the device refused {self._line_before(complaint, text, lines)}: {complaint}")
+            number = before + self._line_before(complaint, text, lines)
+            raise Refusal(f"the device refused line {number} of {len(every)}: {complaint}")
         return text
 
     def complaint(self, said: str) -> str:
@@ -128,11 +148,15 @@ class Session:
         is_key = len(line) == 1 and not line.isprintable()
         return line if is_key else line + self._platform.ending
 
-    def _line_before(self, complaint: str, said: str, lines: Sequence[str]) -> str:
-        """Return which of the lines typed a complaint follows, without its text: it may hold a secret."""
-        before = said.partition(complaint)[0]
-        passed = [number for number, line in enumerate(lines, 1) if line.strip() and line.strip() in before]
-        return f"line {passed[-1]} of {len(lines)}" if passed else "a line"
+    @staticmethod
+    def _line_before(complaint: str, said: str, lines: Sequence[str]) -> int:
+        """Return the number of the line a complaint follows; not its text, which may hold a secret."""
+        left, number = said.partition(complaint)[0], 0
+        for at, line in enumerate(lines, 1):
+            _, found, rest = left.partition(line.strip())
+            if line.strip() and found:
+                left, number = rest, at
+        return number
 
     def _write(self, text: str) -> None:
         try:

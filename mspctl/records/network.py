@@ -99,6 +99,8 @@ class Watchdog(Record, frozen=True, kw_only=True):
     needs: Pattern = ""  # a line the running configuration must have
     bound: bool = False  # to the session: it is confirmed there, and undone when that ends
     keeps: tuple[Pattern, ...] = ()  # lines of its own that it leaves in the configuration while armed
+    pending: str = ""  # asks whether a change waits to be confirmed
+    idle: Pattern = ""  # what is said where none does
     restarts: bool = False  # the device reboots to undo
 
 
@@ -131,6 +133,7 @@ class Platform(Record, frozen=True, kw_only=True):
     rehashed: bool = False  # its secrets are shown anew each time
     harmless: tuple[Pattern, ...] = ()  # lines with a suspicious word and no secret
     errors: tuple[Pattern, ...] = ()
+    asks: tuple[Pattern, ...] = ()  # lines that the device wants confirmed: typed one by one
     saved: tuple[Pattern, ...] = ()  # one of them is said when saving worked; none: no error is enough
     hostname: Pattern = ""  # the line that sets the name; its group is the name
     local_users: Pattern = ""  # a line that makes a local account with a secret; its group is the name
