@@ -99,7 +99,7 @@ def test_a_timer_that_is_dead_is_made_up_for() -> None:
         before = device.running
         work = task("ios")
         outcome = bring(
-            work._replace(choices=replace(work.choices, rollback_seconds=60)), door(device)
+            work._replace(choices=replace(work.choices, rollback_seconds=4)), door(device)
         ).outcome
         assert outcome.state is State.BEFORE, outcome.problem
         assert device.running == before
