@@ -63,7 +63,16 @@ def essence(text: str, platform: Platform, *, exact: bool = False) -> str:
 
 def is_same(one: str, other: str, platform: Platform, *, exact: bool = False) -> bool:
     """Return whether two texts are the same configuration."""
-    return essence(one, platform, exact=exact) == essence(other, platform, exact=exact)
+    texts = [essence(text, platform, exact=exact) for text in (one, other)]
+    if texts[0] == texts[1]:
+        return True
+    left, right = (trees.parse(text, platform.syntax) for text in texts)
+    return sorted(left, key=_place) == sorted(right, key=_place)
+
+
+def _place(node: Node) -> str:
+    """Return what a line is sorted by where the order of lines means nothing: in a numbered access list it does."""
+    return "access-list" if node.line.startswith("access-list ") else node.line
 
 
 def is_doubtful(before: Copy, now: Copy, platform: Platform) -> bool:

@@ -23,6 +23,7 @@ from mspctl.netconfig.text import is_whole
 from mspctl.netconfig.trees import Change
 from mspctl.records import Platform, Watchdog
 
+_SHORTEST = 10  # characters of a configuration
 _POLL_SECONDS = 2.0
 _GRACE_SECONDS = 90.0  # beyond the timer, for a device that reboots
 _PUSH_SECONDS = 60.0
@@ -70,24 +71,24 @@ def look(door: Door, platform: Platform, before: Copy | None = None) -> tuple[Co
     with session(door, platform) as here:
         copy = read(here, platform)
         if before and copies.is_doubtful(before, copy, platform):
-            again = _shown(here, platform.running)
+            again = _shown(here, platform.running, platform)
             copy = copy._replace(is_rehashed=not copies.is_same(copy.running, again, platform, exact=True))
         return copy, here.source
 
 
 def read(here: Session, platform: Platform) -> Copy:
     """Return a device's configuration. Raise Lost where it does not show it whole."""
-    running = _shown(here, platform.running)
-    startup = _shown(here, platform.startup) if platform.startup else ""
+    running = _shown(here, platform.running, platform)
+    startup = _shown(here, platform.startup, platform) if platform.startup else ""
     extras = {command: here.ask(command) for command in platform.extras}
     return Copy(running, startup, {name: said for name, said in extras.items() if not here.complaint(said)})
 
 
-def _shown(here: Session, command: str) -> str:
+def _shown(here: Session, command: str, platform: Platform) -> str:
     said = here.ask(command, seconds=180)
     if complaint := here.complaint("\n".join(said.split("\n")[:3])):
         raise Lost(f"did not answer `{command}`: {complaint}")
-    if not is_whole(said) or len(said.strip()) < 10:
+    if not is_whole(said) or len(said) < _SHORTEST or not re.search(platform.whole, said):
         raise Lost(f"did not show a whole configuration for `{command}`")
     return said
 

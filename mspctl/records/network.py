@@ -114,6 +114,7 @@ class Platform(Record, frozen=True, kw_only=True):
     running: str  # the command that shows it
     tested: Literal["real", "simulated", "recorded", "no"]  # on what all of this was seen to work
     startup: str = ""  # "": what runs is what is saved
+    whole: Pattern = ""  # what a configuration that is neither cut off nor something else ends or begins with
     syntax: Syntax = "lines"
     configured: bool = False  # has rules; else it is backed up only
     systems: tuple[str, ...] = ()  # `os` of an asset
