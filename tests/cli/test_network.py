@@ -39,7 +39,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
     """Make a client whose switches are simulated, each at a port of its own."""
     with ExitStack() as stack:
 
-        def make(*platforms: str, faults: Faults | None = None, **choices: Any) -> tuple[Client, dict[str, Served]]:
+        def make(
+            *platforms: str, faults: Faults | None = None, **choices: Any
+        ) -> tuple[Client, dict[str, Served]]:
             devices = {
                 f"sw{number}": stack.enter_context(switch(platform, faults=faults, minute_seconds=3))
                 for number, platform in enumerate(platforms, 1)
