@@ -1,6 +1,5 @@
 """What a device showed of itself: judged, compared, written down without secrets; pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 from mspctl.netconfig import trees
 from mspctl.netconfig.redact import bare, redact, suspicious
 from mspctl.netconfig.rules import Seen
-from mspctl.netconfig.text import without
+from mspctl.netconfig.text import SALTED, without
 from mspctl.netconfig.trees import Change, Node
 from mspctl.records import Platform
 
@@ -48,9 +47,6 @@ def written(copy: Copy, platform: Platform, cleared: Iterable[str] = ()) -> Writ
     return Written(files, doubts)
 
 
-_SALTED = re.compile(r"\$(?:\d{1,2}|sha1|y|2[aby])\$\S+|(?<=\bENC )\S+")
-
-
 def essence(text: str, platform: Platform, *, exact: bool = False) -> str:
     """Return what two looks at an unchanged device have in common: its timer's own lines and salted hashes go.
 
@@ -58,7 +54,7 @@ def essence(text: str, platform: Platform, *, exact: bool = False) -> str:
     """
     kept = platform.watchdog.keeps if platform.watchdog else ()
     plain = without(text, (*platform.volatile, *kept))
-    return plain if exact and not platform.rehashed else _SALTED.sub("$", plain)
+    return plain if exact and not platform.rehashed else SALTED.sub("$", plain)
 
 
 def is_same(one: str, other: str, platform: Platform, *, exact: bool = False) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mspctl.netconfig import rules
 from mspctl.netconfig.rules import Judged, Seen, Values
-from mspctl.netconfig.trees import Change, sections
+from mspctl.netconfig.trees import Change, after, sections
 from mspctl.records import BaselineRule, NetworkChoices, NetworkDevice, Platform, Verdict, VerdictState
 
 
@@ -47,6 +47,7 @@ def plan(task: Task, seen: Seen, source: str = "") -> Plan:
     changes: list[Change] = []
     refused: dict[str, str] = {}
     by_hand: list[str] = []
+    left = seen
     for rule in task.baseline:
         if reason := rules.applicable(rule, task.platform, task.device, task.choices.rules):
             state = VerdictState.NOT_APPLICABLE
@@ -55,8 +56,9 @@ def plan(task: Task, seen: Seen, source: str = "") -> Plan:
         spec = rule.platforms[task.platform.name]
         judged = rules.judge(spec, rule.id, seen, task.given, task.platform)
         waiver = rules.waiver_of(task.choices.waivers, rule.id, task.name, task.today)
-        found = rules.verdict(task.name, rule.id, judged, waiver)
-        verdicts.append(found)
+        verdicts.append(rules.verdict(task.name, rule.id, judged, waiver))
+        if left.tree != seen.tree:  # two rules may want something of one line
+            judged = rules.judge(spec, rule.id, left, task.given, task.platform)
         if waiver or not judged.changes:
             by_hand += () if waiver else judged.by_hand
             continue
@@ -65,6 +67,7 @@ def plan(task: Task, seen: Seen, source: str = "") -> Plan:
             refused[rule.id] = why
         else:
             (first if rule.first else changes).extend(judged.changes)
+            left = left._replace(tree=after(left.tree, judged.changes))
     return Plan(tuple(verdicts), tuple(first), ordered(changes), refused, tuple(by_hand))
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from mspctl.netconfig import copies, trees
 from mspctl.netconfig.copies import Copy
 from mspctl.netconfig.plan import Plan, Task, plan
-from mspctl.netconfig.restore import reverse
+from mspctl.netconfig.restore import can_reverse, reverse
 from mspctl.netconfig.session import Door, Lost, Refusal, Session, session
 from mspctl.netconfig.text import is_whole
 from mspctl.netconfig.trees import Change
@@ -325,7 +325,7 @@ class _Work:
 
     def _reversed(self, here: Session) -> None:
         """Type the way back: what is left where the device has no timer."""
-        if self._armed_on is None:
+        if self._armed_on is None or not can_reverse(self._platform):
             return
         now = read(here, self._platform)
         back = reverse(now.running, self._armed_on.running, self._platform)
@@ -353,6 +353,7 @@ class _Work:
             else:
                 if outcome := self._settled(copy, why):
                     self._tell(Step("seen as it was", time.monotonic() - began))
+                    self._tidy()
                     return outcome
                 last = "is neither as before nor as intended"
                 if not self._is_armed:
@@ -365,6 +366,14 @@ class _Work:
                 return outcome
         why = f"{why}; and then it {last}"
         return Outcome(State.UNKNOWN, self._plan, self._changed, why, diff=self._diff())
+
+    def _tidy(self) -> None:
+        """Take away what the timer left on a device that took its change back."""
+        watchdog = self._platform.watchdog
+        if self._is_armed and watchdog and watchdog.after:
+            with suppress(Lost), session(self._door, self._platform) as here:
+                for command in watchdog.after:
+                    here.ask(command)
 
     def _try_reverse(self) -> None:
         with suppress(Lost), session(self._door, self._platform) as here:

@@ -4,12 +4,12 @@ hier_config knows what each family negates and in which order. It is told the wh
 what it is made for; a baseline, which is a part of a configuration only, goes by `rules`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mspctl.netconfig import trees
 from mspctl.netconfig.plan import ordered
-from mspctl.netconfig.text import without
+from mspctl.netconfig.text import SALTED, without
 from mspctl.netconfig.trees import Change, Node
 from mspctl.records import Platform
 
@@ -38,14 +38,39 @@ def reverse(now: str, wanted: str, platform: Platform) -> tuple[Change, ...]:
 
     family = Family[_FAMILIES[platform.name]]
     current, goal = (
-        _plain(trees.parse(without(text, platform.volatile), platform.syntax)) for text in (now, wanted)
+        _plain(trees.parse(without(text, (*platform.volatile, *_kept(platform))), platform.syntax))
+        for text in (now, wanted)
     )
+    shown = {(path, _salted(line, platform)): line for path, line in _paths(goal)}
+    current, goal = (_masked(tree, platform) for tree in (current, goal))
     if current == goal:
         return ()
     loaded = [get_hconfig_fast_load(family, tuple(_lines(tree, platform))) for tree in (current, goal)]
     found = WorkflowRemediation(loaded[0], loaded[1]).remediation_config
     changes = [change for child in found.all_children_sorted() if (change := _change(child, platform))]
-    return ordered(changes)
+    return ordered(_settled(change, shown) for change in changes)
+
+
+def _settled(change: Change, shown: Mapping[tuple[tuple[str, ...], str], str]) -> Change:
+    """Return a change with its secret as the goal has it; FortiOS' `edit` of what the goal lacks takes it away."""
+    if change.line.startswith("edit ") and (change.path, change.line) not in shown:
+        return change._replace(line=f"delete {change.line.removeprefix('edit ')}", undoes=True)
+    return change._replace(line=shown.get((change.path, change.line), change.line))
+
+
+def _salted(line: str, platform: Platform) -> str:
+    """Return a line less what is another at each look: it tells no two configurations apart."""
+    return SALTED.sub("$", line) if platform.rehashed else line
+
+
+def _masked(tree: Iterable[Node], platform: Platform) -> tuple[Node, ...]:
+    return tuple(Node(_salted(node.line, platform), _masked(node.below, platform)) for node in tree)
+
+
+def _paths(tree: Iterable[Node], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    for node in tree:
+        yield path, node.line
+        yield from _paths(node.below, (*path, node.line))
 
 
 def _change(child: "HConfigChild", platform: Platform) -> Change | None:
@@ -76,5 +101,8 @@ def _lines(tree: Iterable[Node], platform: Platform, depth: int = 0) -> Iterator
     for node in tree:
         yield f"{'  ' * depth}{node.line}".replace("\n", _NEWLINE)
         yield from _lines(node.below, platform, depth + 1)
-        if platform.syntax == "fortios" and node.line.startswith(("config ", "edit ")):
-            yield f"{'  ' * depth}{'next' if node.line.startswith('edit ') else 'end'}"
+
+
+def _kept(platform: Platform) -> tuple[str, ...]:
+    """Return the lines that a device's own timer leaves while it runs."""
+    return platform.watchdog.keeps if platform.watchdog else ()

@@ -61,8 +61,11 @@ def values(parameters: Parameters, device: NetworkDevice, secrets: Mapping[str, 
         "login_block_seconds": str(parameters.login_block_seconds),
         "ntp_servers": _items(parameters.ntp_servers),
         "syslog_servers": _items(parameters.syslog_servers),
-        "management_networks": [_network(each) for each in parameters.management_networks],
+        "management_networks": [
+            _network(each, number) for number, each in enumerate(parameters.management_networks, 1)
+        ],
         "management_list": ",".join(parameters.management_networks),
+        "ntp_list": ",".join(parameters.ntp_servers),
         "syslog_first": next(iter(parameters.syslog_servers), ""),
         "outside": _items(device.outside),
         "admins": "|".join(map(re.escape, parameters.admins)),
@@ -92,10 +95,11 @@ def _items(given: Sequence[str]) -> list[Mapping[str, str]]:
     return [{"": text, "number": str(number)} for number, text in enumerate(given, 1)]
 
 
-def _network(cidr: str) -> Mapping[str, str]:
+def _network(cidr: str, number: int) -> Mapping[str, str]:
     network = ip_network(cidr, strict=False)
     return {
         "": str(network),
+        "number": str(number),
         "address": str(network.network_address),
         "mask": str(network.netmask),
         "wildcard": str(network.hostmask),
@@ -205,7 +209,9 @@ def _forbidden(
     for path, below in sections(tree, each.under):
         for node in below:
             found = pattern.fullmatch(node.line)
-            if not found:
+            if not found or (
+                each.where and not any(re.fullmatch(each.where, below.line) for below in node.below)
+            ):
                 continue
             told = " / ".join((*path, node.line)).replace("\n", " ")
             if each.undo == "":
@@ -213,14 +219,15 @@ def _forbidden(
             elif each.undo is None:
                 yield told, _undone(node.line, path, rule, platform)
             else:
-                yield told, Change(path, found.expand(each.undo), rule, undoes=True)
+                undo = " ".join(found.expand(each.undo).split())
+                yield told, Change(path, undo, rule, undoes=True, old=node.line)
 
 
 def _undone(line: str, path: tuple[str, ...], rule: str, platform: Platform, last: bool = False) -> Change:
     words = [*line.split("\n")[0].split(), ""]
     key = words[1]
     text = line.removeprefix("no ") if line.startswith("no ") else platform.undo.format(line=line, key=key)
-    return Change(path, text, rule, last=last, undoes=True)
+    return Change(path, text, rule, last=last, undoes=True, old=line)
 
 
 def _each(name: str, given: Values) -> Iterator[Values]:

@@ -30,6 +30,7 @@ _LULL = 0.03  # seconds: what looks like a prompt is one if nothing follows it
 _CONFIRM = re.compile(
     r"\[confirm\][ ]*$|\((?:y/n|yes/no)\)\??[ :]*(?:\[\w*\])?[ :?]*$|\[y(?:es)?/no?\][ :?]*$", re.I
 )
+_MORE = re.compile(r"-+ ?[Mm]ore ?-+(?:\(.{0,40}\))?[ ]*$")
 
 CHANGED_KEY = (
     "its SSH host key is not the pinned one: verify that it is the same machine, "
@@ -182,7 +183,10 @@ class Session:
                 continue
             after, tail = "", tail.rpartition(after)[2][-_TAIL:] if after else tail[-_TAIL:]
             last = clean(tail).rstrip("\n").rpartition("\n")[2]
-            if answering and (question := _CONFIRM.search(last)):
+            if _MORE.search(last):
+                self._write(" ")
+                tail = ""
+            elif answering and (question := _CONFIRM.search(last)):
                 is_key = "[confirm]" in question[0]
                 self._write("\r" if is_key else f"y{self._platform.ending}")
                 tail = ""
@@ -349,8 +353,8 @@ def _class_of(name: str) -> Any:
     """Return netmiko's class of a driver, or our own where it has none that works."""
     from netmiko.ssh_dispatcher import CLASS_MAPPER
 
-    if name == "mspctl_frr":
-        from mspctl.netconfig.frr import FrrSSH
+    if name.startswith("mspctl_"):
+        from mspctl.netconfig import drivers
 
-        return FrrSSH
+        return {"mspctl_frr": drivers.FrrSSH, "mspctl_fortinet": drivers.FortinetSSH}[name]
     return CLASS_MAPPER[name]

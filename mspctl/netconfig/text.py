@@ -7,9 +7,13 @@ MOST_BYTES = 16 * 1024 * 1024  # the largest configurations known are some 5 MB
 MOST_LINES = 300_000
 LONGEST_LINE = 8_192
 
+SALTED = re.compile(r"\$(?:\d{1,2}|sha1|y|2[aby])\$\S+|(?<=\bENC )\S+")
+"""A hash that may be another at the next look, though the password is the same."""
+
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|[@-Z\\-_78=>])"
 )
+_PAGER = re.compile(r"-+ ?[Mm]ore ?-+[ ]*(?:\r[ ]*\r|\x08[\x08 ]*)")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
@@ -20,7 +24,7 @@ def clean(text: str) -> str:
 
     Line numbers stay as the device showed them. The delimiter of banners, a real ^C, is shown as IOS shows it.
     """
-    plain = _ESCAPES.sub("", text[:MOST_BYTES]).replace("\x03", "^C")
+    plain = _PAGER.sub("", _ESCAPES.sub("", text[:MOST_BYTES])).replace("\x03", "^C")
     lines = plain.replace("\r\n", "\n").replace("\r", "").split("\n")[:MOST_LINES]
     return "\n".join(_CONTROL.sub("", line[:LONGEST_LINE]).rstrip() for line in lines).strip("\n") + "\n"
 

@@ -34,6 +34,7 @@ class Change(NamedTuple):
     last: bool = False
     undoes: bool = False
     secret: bool = False
+    old: str = ""  # the line that this one takes away, or takes the place of
 
     @property
     def text(self) -> tuple[str, ...]:
@@ -173,6 +174,25 @@ def sections(
     for node in found:
         for path, below in sections(node.below, rest):
             yield (node.line, *path), below
+
+
+def after(tree: Sequence[Node], changes: Iterable[Change]) -> tuple[Node, ...]:
+    """Return a configuration as it is once lines were taken away; what was added is not looked at again."""
+    for change in changes:
+        if change.old:
+            tree = _without(tree, change.path, change.old, change.line)
+    return tuple(tree)
+
+
+def _without(tree: Sequence[Node], path: Sequence[str], old: str, new: str) -> tuple[Node, ...]:
+    if not path:
+        is_gone = new.startswith(("no ", "unset ", "delete ")) or new == old.removeprefix("no ")
+        lines = (node if node.line != old else None if is_gone else Node(new, node.below) for node in tree)
+        return tuple(node for node in lines if node)
+    return tuple(
+        Node(node.line, _without(node.below, path[1:], old, new)) if node.line == path[0] else node
+        for node in tree
+    )
 
 
 def commands(changes: Iterable[Change], syntax: Syntax) -> tuple[str, ...]:

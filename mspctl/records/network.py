@@ -102,6 +102,7 @@ class Watchdog(Record, frozen=True, kw_only=True):
     pending: str = ""  # asks whether a change waits to be confirmed
     idle: Pattern = ""  # what is said where none does
     restarts: bool = False  # the device reboots to undo
+    after: tuple[str, ...] = ()  # typed when a change was taken back: what the timer left
 
 
 class Platform(Record, frozen=True, kw_only=True):
@@ -163,6 +164,7 @@ class Forbid(Record, frozen=True, kw_only=True):
 
     match: str  # a pattern, with parameters
     under: tuple[str, ...] = ()
+    where: Pattern = ""  # only sections that hold a line like this
     undo: str | None = (
         None  # \\1 is a group of the match; absent: the platform's; "": nobody but a person can
     )
