@@ -1,5 +1,6 @@
 """What a device showed of itself: judged, compared, written down without secrets; pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
@@ -63,12 +64,25 @@ def is_same(one: str, other: str, platform: Platform, *, exact: bool = False) ->
     if texts[0] == texts[1]:
         return True
     left, right = (trees.parse(text, platform.syntax) for text in texts)
-    return sorted(left, key=_place) == sorted(right, key=_place)
+    deep = platform.syntax == "fortios"
+    return _in_order(left, deep=deep) == _in_order(right, deep=deep)
 
 
-def _place(node: Node) -> str:
-    """Return what a line is sorted by where the order of lines means nothing: in a numbered access list it does."""
-    return "access-list" if node.line.startswith("access-list ") else node.line
+_MEANT = re.compile(r"access-list .*|config firewall .*policy.*|config router .*")
+"""Where the order of lines means something: the first that fits counts."""
+
+
+def _in_order(tree: Iterable[Node], *, deep: bool) -> list[Node]:
+    """Return lines sorted where their order means nothing: a line that went and came back stands at the end."""
+    nodes = (
+        Node(node.line, tuple(_in_order(node.below, deep=True)))
+        if deep and not _MEANT.fullmatch(node.line)
+        else node
+        for node in tree
+    )
+    return sorted(
+        nodes, key=lambda node: "access-list" if node.line.startswith("access-list ") else node.line
+    )
 
 
 def is_doubtful(before: Copy, now: Copy, platform: Platform) -> bool:

@@ -27,34 +27,31 @@ _HASHES = re.compile(
 )
 _WORDS = re.compile(
     r"(?i)(?:secret|passw(?:or)?d|passphrase|passwd|passcode|psk|pre-?shared|community|credential|token"
-    r"|(?<![a-z])(?:\w*-)?key(?!board)(?:-?(?:string|value|chain))?|auth-pwd|priv-pwd|(?<=\s)auth(?=\s)|(?<=\s)priv(?=\s)|\bENC\b)"
+    r"|(?<![a-z])(?:\w*-)?key(?!board)(?:-?(?:string|value|chain))?|auth-pwd|priv-pwd|bearer|authorization|(?<=\s)auth(?=\s)|(?<=\s)priv(?=\s)|\bENC\b)"
     r"[\w-]*[ =:]+(?P<value>\S+)"
 )
 _LONG = re.compile(
     r"(?<![\w.:/-])(?:[0-9A-Fa-f]{20,}|[A-Za-z0-9+/]{28,}={0,2}|[A-Za-z0-9+/]{16,}={1,2})(?![\w.:/-])"
 )
 _GROUPED_HEX = re.compile(r"(?:[0-9A-Fa-f]{8}[ ]+){3,}[0-9A-Fa-f]{2,8}")
+_PEM_END = re.compile(r".*-----END .*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HARMLESS_VALUES = re.compile(r"(?:enable|disable|yes|no|none|default|required|optional|<removed>)[;,\"]*")
 
 
 def redact(text: str, platform: Platform) -> str:
     """Return a cleaned configuration with every known secret masked; as many lines as before."""
-    patterns = _compiled(platform.secrets)
-    harmless = _compiled(platform.harmless)
     blocks = [(re.compile(first), re.compile(last)) for first, last in platform.blocks]
-    return "\n".join(_redacted(text.split("\n"), patterns, harmless, blocks))
+    return "\n".join(_outside_blocks(text.split("\n"), platform, blocks))
 
 
-def _redacted(
-    lines: Sequence[str],
-    patterns: Sequence[re.Pattern[str]],
-    harmless: Sequence[re.Pattern[str]],
-    blocks: Sequence[tuple[re.Pattern[str], re.Pattern[str]]],
+def _outside_blocks(
+    lines: Sequence[str], platform: Platform, blocks: Sequence[tuple[re.Pattern[str], re.Pattern[str]]]
 ) -> Iterator[str]:
+    """Yield lines masked: blocks whole, a quoted secret to its end, every other by itself and its section."""
     until: re.Pattern[str] | None = None
-    pem = re.compile(r".*-----END .*")
     quoted = False
+    section = _Section(platform)
     for line in lines:
         indent = line[: len(line) - len(line.lstrip())]
         if until is not None:
@@ -69,31 +66,60 @@ def _redacted(
             until = begun
         elif "-----BEGIN " in line:
             yield _words_before(line)
-            until = None if pem.fullmatch(line) else pem
+            until = None if _PEM_END.fullmatch(line) else _PEM_END
         else:
-            masked = _masked(line, patterns)
-            if masked == line and not _fits(line, harmless):
-                masked = _masked(line, _compiled(_COMMON))
+            masked = _masked(line, platform, section.patterns(line))
             quoted = masked != line and line.count('"') % 2 == 1
             yield masked
+
+
+class _Section:
+    """The section a line stands in, of those that say what is a secret."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._known = [(re.compile(first), re.compile(secret)) for first, secret in platform.inside]
+        self._depth, self._found = -1, list[re.Pattern[str]]()
+
+    def patterns(self, line: str) -> Sequence[re.Pattern[str]]:
+        depth = len(line) - len(line.lstrip())
+        if self._found and line.strip() and depth <= self._depth:
+            self._found = []
+        found = list(self._found)
+        if not self._found and self._known:
+            body = line.strip()
+            self._found = [secret for first, secret in self._known if first.fullmatch(body)]
+            self._depth = depth
+        return found
 
 
 def _words_before(line: str) -> str:
     return line.partition("-----BEGIN ")[0].rstrip('"') + MASK
 
 
-def _masked(line: str, patterns: Iterable[re.Pattern[str]]) -> str:
-    """Return a line with every group that any pattern finds masked."""
+def _masked(line: str, platform: Platform, more: Sequence[re.Pattern[str]]) -> str:
+    """Return a line with every secret in it masked: what the platform knows, else what is common."""
     body = line.strip()
+    found = _all_masked(body, (*more, *_compiled(platform.secrets)))
+    for pattern in _compiled(platform.pairs):
+        found = pattern.sub(_without_groups, found)
+    if found == body and not _fits(body, _compiled(platform.harmless)):
+        found = _all_masked(body, _compiled(_COMMON))
+    return line[: len(line) - len(line.lstrip())] + found
+
+
+def _all_masked(body: str, patterns: Iterable[re.Pattern[str]]) -> str:
     for pattern in patterns:
-        found = pattern.fullmatch(body)
-        if not found:
-            continue
-        spans = [found.span(number) for number in range(1, pattern.groups + 1) if found.group(number)]
-        for start, end in sorted(spans, reverse=True):
-            if body[start:end] != MASK:
-                body = f"{body[:start]}{MASK}{body[end:]}"
-    return line[: len(line) - len(line.lstrip())] + body
+        if match := pattern.fullmatch(body):
+            body = _without_groups(match)
+    return body
+
+
+def _without_groups(match: re.Match[str]) -> str:
+    text, shift = match[0], match.start()
+    spans = [match.span(number) for number in range(1, match.re.groups + 1) if match[number]]
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[: start - shift]}{MASK}{text[end - shift :]}"
+    return text
 
 
 def suspicious(redacted: str, platform: Platform, cleared: Iterable[str] = ()) -> tuple[int, ...]:

@@ -131,6 +131,8 @@ class Platform(Record, frozen=True, kw_only=True):
     ending: str = "\n"
     volatile: tuple[Pattern, ...] = ()  # lines that differ at every look
     secrets: tuple[Pattern, ...] = ()  # each group of them is a secret
+    pairs: tuple[Pattern, ...] = ()  # the same, wherever in a line and however often
+    inside: tuple[tuple[Pattern, Pattern], ...] = ()  # a section's line, and what is a secret below it
     blocks: tuple[tuple[Pattern, Pattern], ...] = ()  # first and last line of what is secret between them
     rehashed: bool = False  # its secrets are shown anew each time
     harmless: tuple[Pattern, ...] = ()  # lines with a suspicious word and no secret

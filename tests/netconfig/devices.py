@@ -60,7 +60,7 @@ def task(
         "sw1",
         catalog.platforms()[platform],
         device,
-        NetworkChoices(parameters=parameters, rollback_seconds=4),
+        NetworkChoices(parameters=parameters, rollback_seconds=60),
         catalog.baseline() if baseline is None else baseline,
         rules.values(parameters, device, SECRETS, TODAY),
         TODAY,
