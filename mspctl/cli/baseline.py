@@ -12,7 +12,7 @@ from msgspec import structs
 
 from mspctl import catalog, waves
 from mspctl.cli import devices as stage
-from mspctl.cli.devices import Ready, Scene, Shelf, scene
+from mspctl.cli.devices import Ready, Scene, scene
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.cli.rollout import exit_code, summary
@@ -189,7 +189,7 @@ class _Run:
         self._client, self._found, self._work = client, found, work
         self._check, self._wants_diff, self._at_once = check, wants_diff, at_once
         self._ready = {each.name: each for each in found.ready}
-        self._shelf = Shelf(client, found.choices)
+        self._shelf = stage.shelf(client, found.choices)
         self._records: list[RunRecord] = []
         self._verdicts: list[Verdict] = []
         self._writing = threading.Lock()

@@ -1,26 +1,24 @@
 """A client's network devices for the commands: who they are, how to get in, where their copies lie."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from mspctl import catalog
 from mspctl import logins as planning
 from mspctl.cli.output import note
-from mspctl.errors import BadInput, MspctlError
+from mspctl.errors import BadInput
 from mspctl.facts import facts
 from mspctl.handwritten import nearest
-from mspctl.netconfig import ask, copies, detect, field, fleet
-from mspctl.netconfig.copies import Copy
+from mspctl.netconfig import ask, detect, field, fleet
 from mspctl.netconfig.field import Member
 from mspctl.netconfig.plan import Task
 from mspctl.netconfig.session import Door, Lost
+from mspctl.netconfig.shelf import SEALED, Shelf
 from mspctl.records import Asset, DetectedDevice, NetworkChoices, Observation, Platform
 from mspctl.workspace import Client
 
 FOLDER = "network"
-SEALED = "configuration.vault"
 
 
 class Ready(NamedTuple):
@@ -198,80 +196,19 @@ def _banners(client: Client) -> dict[tuple[str, int], str]:
     }
 
 
-class Shelf:
-    """Where the copies of a client's devices lie: redacted as text, whole and sealed beside it."""
-
-    def __init__(self, client: Client, chosen: NetworkChoices) -> None:
-        """Take the client; its vault's password is asked for here, before anything is begun."""
-        self._client, self._cleared = client, chosen.harmless
-        self._vault = client.vault()
-        self._vault.seal("")  # asks for the password, once and in this thread
-        self.changed: set[str] = set()
-
-    def keep(self, name: str, platform: Platform) -> Callable[[Copy], str]:
-        """Return what keeps a copy of the device `name`, and says why it did not."""
-
-        def keep(copy: Copy) -> str:
-            found = copies.written(copy, platform, self._cleared)
-            if found.doubts:
-                return _doubts(found.doubts, platform)
-            folder = f"{FOLDER}/{name}"
-            for file, text in found.files.items():
-                if self.text(name, file) != text:
-                    self.changed.add(name)
-                self._client.save(f"{folder}/{file}", text)
-            if not self._is_kept(name, copy, platform):
-                whole = {"platform": platform.name, "running": copy.running, "startup": copy.startup}
-                self._client.save(f"{folder}/{SEALED}", self._vault.seal(json.dumps(whole)))
-                self.changed.add(name)
-            return ""
-
-        return keep
-
-    def text(self, name: str, file: str) -> str:
-        """Return a redacted copy, "" where there is none."""
-        path = self._client.path / FOLDER / name / file
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-
-    def copy(self, name: str, revision: str = "") -> Copy:
-        """Return the whole copy of a device, as a commit has it or the newest. Raise BadInput: there is none."""
-        file = f"{FOLDER}/{name}/{SEALED}"
-        if revision:
-            sealed = self._client.at(revision, file)
-        elif (path := self._client.path / file).exists():
-            sealed = path.read_text(encoding="utf-8")
-        else:
-            raise BadInput(
-                f"{self._client.shown(file)}: no copy; `mspctl network backup {self._client.name}` makes one"
-            )
-        try:
-            found = json.loads(self._vault.unseal(sealed, self._client.shown(file)))
-            return Copy(str(found["running"]), str(found["startup"]))
-        except (ValueError, KeyError, TypeError):
-            raise MspctlError(f"{self._client.shown(file)}: no copy of a configuration") from None
-
-    def newest(self, name: str) -> Copy | None:
-        """Return the newest whole copy of a device, None where there is none."""
-        try:
-            return self.copy(name)
-        except MspctlError:
-            return None
-
-    def _is_kept(self, name: str, copy: Copy, platform: Platform) -> bool:
-        before = self.newest(name)
-        if before is None:
-            return False
-        exact = not copy.is_rehashed
-        return copies.is_same(before.running, copy.running, platform, exact=exact) and (
-            copies.is_same(before.startup, copy.startup, platform, exact=exact)
-        )
+def shelf(client: Client, chosen: NetworkChoices) -> Shelf:
+    """Return where the copies of the client's devices lie; asks for the vault's password, in this thread."""
+    vault = client.vault()
+    vault.seal("")
+    return Shelf(client.path / FOLDER, vault.seal, vault.unseal, chosen.harmless)
 
 
-def _doubts(doubts: Mapping[str, tuple[int, ...]], platform: Platform) -> str:
-    """Return which lines may hold a secret, by number only."""
-    commands = {"running.conf": platform.running, "startup.conf": platform.startup}
-    told = "; ".join(
-        f"`{commands[file]}` line {', '.join(map(str, lines[:12]))}{' …' if len(lines) > 12 else ''}"
-        for file, lines in doubts.items()
-    )
-    return f"may hold a secret that is not masked, so nothing of it was written: {told}"
+def sealed(client: Client, name: str, revision: str = "") -> str:
+    """Return the sealed copy of a device, as a commit has it or the newest. Raise BadInput: there is none."""
+    file = f"{FOLDER}/{name}/{SEALED}"
+    if revision:
+        return client.at(revision, file)
+    path = client.path / file
+    if not path.exists():
+        raise BadInput(f"{client.shown(file)}: no copy; `mspctl network backup {client.name}` makes one")
+    return path.read_text(encoding="utf-8")

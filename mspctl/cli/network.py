@@ -9,12 +9,13 @@ import click
 
 from mspctl.cli import devices as stage
 from mspctl.cli.baseline import baseline, check, restored
-from mspctl.cli.devices import FOLDER, Scene, Shelf, scene
+from mspctl.cli.devices import FOLDER, Scene, scene
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.errors import BadInput, ExitCode, Interrupted
 from mspctl.netconfig import fleet, push
 from mspctl.netconfig.session import Lost
+from mspctl.netconfig.shelf import SEALED
 from mspctl.records import Record
 from mspctl.workspace import Client
 
@@ -88,7 +89,7 @@ def backup(client: Client, names: tuple[str, ...], at_once: int, as_json: bool) 
 
 
 def _backed_up(client: Client, found: Scene, at_once: int) -> tuple[list[Kept], bool]:
-    shelf = Shelf(client, found.choices)
+    shelf = stage.shelf(client, found.choices)
     kept = [Kept(device=name, result="left out", detail=reason) for name, reason in found.left_out.items()]
 
     def work(each: stage.Ready) -> str:
@@ -183,7 +184,8 @@ def restore(
         raise click.UsageError("--apply changes the device; --check and --to do not go with it")
     with client.lock(f"mspctl network restore {client.name}"):
         (name,) = _kept(client, device)
-        copy = Shelf(client, stage.choices(client)).copy(name, revision)
+        shelf = stage.shelf(client, stage.choices(client))
+        copy = shelf.opened(stage.sealed(client, name, revision), client.shown(FOLDER, name, SEALED))
         text = copy.startup if startup else copy.running
         if not text:
             raise BadInput(f"{name}: its platform keeps no startup configuration of its own")
