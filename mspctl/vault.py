@@ -89,7 +89,7 @@ class Vault:
         return str(self._library.encrypt(text.encode()).decode())
 
     def unseal(self, sealed: str, shown: str) -> str:
-        """Return a text that was sealed. Raise MspctlError, naming it as `shown`: no such text, wrong password."""
+        """Return a text that was sealed. Raise MspctlError, naming it as `shown`, for another password."""
         from ansible.errors import AnsibleError
 
         try:

@@ -19,10 +19,10 @@ from mspctl.cli.rollout import exit_code, summary
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import told
 from mspctl.netconfig import copies, fleet, push
+from mspctl.netconfig.door import Lost
 from mspctl.netconfig.plan import Plan, Task, plan
 from mspctl.netconfig.push import Outcome, State, Step
 from mspctl.netconfig.restore import can_reverse
-from mspctl.netconfig.session import Lost
 from mspctl.records import (
     HostOutcome,
     HostStatus,
@@ -68,7 +68,7 @@ def check(client: Client, names: tuple[str, ...], at_once: int, as_json: bool) -
     """
     with client.lock(f"mspctl network check {client.name}"):
         found = scene(client, names, configured=True)
-        work = stage.tasks(client, found)
+        work = stage.tasks(found)
         verdicts: list[Verdict] = []
         lost: list[str] = []
 
@@ -132,9 +132,9 @@ def baseline(
 ) -> None:
     """Bring devices to the baseline: only lines that a rule names are added, replaced or taken away.
 
-    Each device is backed up first, told to undo the change by itself, changed, looked at through a second login,
-    and only then told to keep the change. Whatever goes wrong before that, it goes back to what it was. One
-    device of each platform goes first; too many failures stop the run. Exit code 5: some devices failed.
+    Each device is backed up first, told to undo the change by itself, changed, looked at through a second
+    login, and only then told to keep the change. Whatever goes wrong before that, it goes back to before.
+    One device of each platform goes first; too many failures stop the run. Exit code 5: some devices failed.
 
     \b
         mspctl network baseline acme --diff          # a preview: nothing is changed
@@ -149,7 +149,7 @@ def baseline(
         found = scene(client, names, configured=True)
         for name, reason in sorted(found.left_out.items()):
             note(f"{name}: left out: {reason}")
-        work = stage.tasks(client, found, accept_risk=accept_risk)
+        work = stage.tasks(found, accept_risk=accept_risk)
         planned = _resumed(client, found, check=not apply_) if resume else _waves(client, found)
         run = _Run(client, found, work, check=not apply_, wants_diff=wants_diff, at_once=at_once)
         records = run.through(planned, resumes=_last(client) if resume else "")
@@ -165,7 +165,7 @@ def restored(client: Client, name: str, wanted: str, *, apply_: bool) -> ExitCod
     (ready,) = found.ready
     if not can_reverse(ready.platform):
         raise BadInput(f"{name}: {ready.platform.title}: no way back is known; --to writes it to a file")
-    run = _Run(client, found, stage.tasks(client, found), check=not apply_, wants_diff=True, at_once=1)
+    run = _Run(client, found, stage.tasks(found), check=not apply_, wants_diff=True, at_once=1)
     run.wanted = wanted
     records = run.through(((name,),), resumes="")
     answer(records, _told(records, True), as_json=False)

@@ -11,9 +11,9 @@ from mspctl.errors import BadInput
 from mspctl.facts import facts
 from mspctl.handwritten import nearest
 from mspctl.netconfig import ask, detect, field, fleet
+from mspctl.netconfig.door import Door, Lost
 from mspctl.netconfig.field import Member
 from mspctl.netconfig.plan import Task
-from mspctl.netconfig.session import Door, Lost
 from mspctl.netconfig.shelf import SEALED, Shelf
 from mspctl.records import Asset, DetectedDevice, NetworkChoices, Observation, Platform
 from mspctl.workspace import Client
@@ -30,6 +30,7 @@ class Ready(NamedTuple):
 
     @property
     def name(self) -> str:
+        """Its asset's name."""
         return self.member.asset.name
 
 
@@ -75,7 +76,7 @@ def choices(client: Client) -> NetworkChoices:
     return field.choices(client.file().network, client.workspace.settings().network)
 
 
-def tasks(client: Client, found: Scene, *, accept_risk: bool = False) -> dict[str, Task]:
+def tasks(found: Scene, *, accept_risk: bool = False) -> dict[str, Task]:
     """Return what the baseline asks of each device."""
     return {
         each.name: field.task(
@@ -93,6 +94,7 @@ def tasks(client: Client, found: Scene, *, accept_risk: bool = False) -> dict[st
 
 
 def known_members(client: Client, chosen: NetworkChoices) -> tuple[Member, ...]:
+    """Return the client's network devices. Raise BadInput for one that is named and not there."""
     assets = [each for each in client.assets() if isinstance(each, Asset)]
     if not assets:
         raise BadInput(f"{client.name}: no assets yet; `mspctl discover {client.name}` finds them")
@@ -123,6 +125,7 @@ def _named(client: Client, found: Sequence[Member], names: Sequence[str]) -> tup
 
 
 def opened(client: Client, chosen: NetworkChoices, found: Sequence[Member]) -> dict[str, str]:
+    """Return the secrets that devices and rules need, by reference. Raise BadInput for one that lacks."""
     vault = client.vault()
     return {reference: vault.get(reference) for reference in field.secrets_of(chosen, found)}
 

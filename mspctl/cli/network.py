@@ -14,7 +14,7 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.errors import BadInput, ExitCode, Interrupted
 from mspctl.netconfig import fleet, push
-from mspctl.netconfig.session import Lost
+from mspctl.netconfig.door import Lost
 from mspctl.netconfig.shelf import SEALED
 from mspctl.records import Record
 from mspctl.workspace import Client
@@ -69,8 +69,8 @@ def detect(client: Client, again: bool, as_json: bool) -> None:
 def backup(client: Client, names: tuple[str, ...], at_once: int, as_json: bool) -> None:
     """Keep running and startup configuration of every device: without secrets in git, whole in the vault.
 
-    A device with a line that may still hold a secret is not written down; its line numbers are told. Exit code
-    5: some devices were not backed up.
+    A device with a line that may still hold a secret is not written down; the line's number is told.
+    Exit code 5: some devices were not backed up.
 
     \b
         mspctl network backup acme

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from mspctl.netconfig.session import Door, Lost, connect
+from mspctl.netconfig.door import Door, Lost
+from mspctl.netconfig.session import connect
 from mspctl.records import Platform
 
 

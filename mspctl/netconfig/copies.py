@@ -49,7 +49,7 @@ def written(copy: Copy, platform: Platform, cleared: Iterable[str] = ()) -> Writ
 
 
 def essence(text: str, platform: Platform, *, exact: bool = False) -> str:
-    """Return what two looks at an unchanged device have in common: its timer's own lines and salted hashes go.
+    """Return what two looks at an unchanged device have in common: its timer's lines and salted hashes go.
 
     With `exact`, hashes stay, unless the platform is known to show them anew each time.
     """
@@ -73,7 +73,7 @@ _MEANT = re.compile(r"access-list .*|config firewall .*policy.*|config router .*
 
 
 def _in_order(tree: Iterable[Node], *, deep: bool) -> list[Node]:
-    """Return lines sorted where their order means nothing: a line that went and came back stands at the end."""
+    """Return lines sorted where their order means nothing: one that went and came back stands at the end."""
     nodes = (
         Node(node.line, tuple(_in_order(node.below, deep=True)))
         if deep and not _MEANT.fullmatch(node.line)
@@ -86,7 +86,7 @@ def _in_order(tree: Iterable[Node], *, deep: bool) -> list[Node]:
 
 
 def is_doubtful(before: Copy, now: Copy, platform: Platform) -> bool:
-    """Return whether two copies differ in hashes only: passwords were changed, or it shows them anew each time."""
+    """Return whether two copies differ in hashes only: passwords were changed, or hashes salted anew."""
     return is_same(before.running, now.running, platform) and not is_same(
         before.running, now.running, platform, exact=True
     )

@@ -30,6 +30,6 @@ class FortinetSSH(_FortinetSSH):
             self._test_channel_read(pattern=self.prompt_pattern)
         self.set_base_prompt()
 
-    def cleanup(self, command: str = "exit") -> Any:
+    def cleanup(self, command: str = "exit") -> Any:  # noqa: ARG002 netmiko's own signature
         """Leave nothing to put back."""
         return None

@@ -9,8 +9,8 @@ from msgspec import structs
 from mspctl.logins import NEVER_PINNED, excluded
 from mspctl.netconfig import rules
 from mspctl.netconfig.detect import KINDS
+from mspctl.netconfig.door import Door
 from mspctl.netconfig.plan import Task
-from mspctl.netconfig.session import Door
 from mspctl.records import (
     Asset,
     BaselineRule,
@@ -64,7 +64,7 @@ def members(
     systems: frozenset[str],
     today: date,
 ) -> tuple[Member, ...]:
-    """Return every asset that is a network device, by name; a server is none, whatever it routes, unless named."""
+    """Return every asset that is a network device, by name; a server that routes is none unless named."""
     found = []
     for asset in sorted(assets, key=lambda each: each.name):
         device = chosen.devices.get(asset.name)

@@ -1,4 +1,4 @@
-"""Many devices side by side: threads, since netmiko's sessions block; the first Ctrl-C lets what is begun end."""
+"""Many devices side by side, in threads, since netmiko's sessions block; Ctrl-C lets what is begun end."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ AT_ONCE = 15  # beyond some twenty, netmiko's own processor time is the limit
 def each(
     items: Sequence[T], work: Callable[[T], R], take: Callable[[T, R], None], at_once: int = AT_ONCE
 ) -> bool:
-    """Do `work` on every item and hand each result over, in this thread; return whether Ctrl-C ended it early.
+    """Do `work` on every item, hand each result over in this thread; return whether Ctrl-C ended it early.
 
     What is begun is always ended: a device left in mid-change is the one thing that must not be.
     """

@@ -1,7 +1,7 @@
 """From a device's configuration to what is typed on it, and what is refused; pure.
 
-The order is: single-valued settings, lists and access lists, what binds them, then logins. A rule that could shut
-the manager out is refused unless its own address stays permitted, a local account stays as a way in, and the
+The order is: settings, lists and access lists, then what binds them, then logins. A rule that could shut the
+manager out is refused unless its own address stays permitted, a local account stays as a way in, and the
 device can undo the change by itself.
 """
 
@@ -41,7 +41,7 @@ class Task(NamedTuple):
 
 
 def plan(task: Task, seen: Seen, source: str = "") -> Plan:
-    """Return how a device stands, and what would be typed. `source` is the manager's address as the device sees it."""
+    """Return how a device stands, and what would be typed; `source` is the manager's address there."""
     verdicts: list[Verdict] = []
     first: list[Change] = []
     changes: list[Change] = []
@@ -119,7 +119,7 @@ _ENTRY = re.compile(
 
 
 def permits(entries: Sequence[str], source: str) -> bool:
-    """Return whether a standard access list lets an address in; unnumbered entries come after numbered ones."""
+    """Return whether a standard access list lets an address in; unnumbered entries come after the others."""
     found = [match for line in entries if (match := _ENTRY.fullmatch(line))]
     address = int(ip_address(source))
     for match in sorted(found, key=lambda match: int(match[1] or 1 << 32)):

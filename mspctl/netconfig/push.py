@@ -1,6 +1,6 @@
-"""One device brought to its baseline, so that it ends as intended or as it was; the only module that changes one.
+"""One device brought to its baseline; it ends as intended or as it was. No other module changes one.
 
-The order of things: read, keep a copy, plan, let the device set its own timer, type, come back by a second session
+The order of things: read, keep a copy, plan, let the device set its own timer, type, come back by a session
 that is not the first, read again, judge again, confirm, save. Whatever goes wrong before the confirmation, the
 device takes its change back, and is looked at until it has.
 """
@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from mspctl.netconfig import copies, trees
 from mspctl.netconfig.copies import Copy
+from mspctl.netconfig.door import Door, Lost, Refusal
 from mspctl.netconfig.plan import Plan, Task, plan
 from mspctl.netconfig.restore import can_reverse, reverse
-from mspctl.netconfig.session import Door, Lost, Refusal, Session, session
+from mspctl.netconfig.session import Session, session
 from mspctl.netconfig.text import is_whole
 from mspctl.netconfig.trees import Change
 from mspctl.records import Platform, Watchdog
@@ -96,7 +97,7 @@ def _shown(here: Session, command: str, platform: Platform) -> str:
 def bring(
     task: Task, door: Door, keep: Keep, tell: Tell, *, check: bool, wanted: str | None = None
 ) -> Outcome:
-    """Bring one device to its baseline, or back to the configuration `wanted`; with `check` say what would be typed.
+    """Bring one device to its baseline, or back to the configuration `wanted`; `check` types nothing.
 
     What goes wrong with the device is in the outcome.
     """

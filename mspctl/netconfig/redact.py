@@ -17,7 +17,7 @@ _VALUE = r"(?:(?:ENC|encrypted|plaintext|ascii|hex|sha1|sha256|sha512|md5|clear|
 _COMMON = (  # for platforms whose record says less, and what theirs leave out
     r".*?\b(?:password|passwd|passphrase|psksecret|pre-shared-key|preshared-key|shared-secret|community)"
     rf"(?: (?:cipher|simple|irreversible-cipher|hash|user-name \S+))? {_VALUE}(\S.*)",
-    rf"(?:set )?.*?\b(?:encrypted-password|plaintext-password|pre-shared-secret|authentication-key) {_VALUE}(\S.*)",
+    rf".*?\b(?:encrypted-password|plaintext-password|pre-shared-secret|authentication-key) {_VALUE}(\S.*)",
     r".*?[ ,]\w*(?:password|passphrase|secret|psk|token)=(\S+).*",
 )
 _HASHES = re.compile(
@@ -125,7 +125,7 @@ def _without_groups(match: re.Match[str]) -> str:
 def suspicious(redacted: str, platform: Platform, cleared: Iterable[str] = ()) -> tuple[int, ...]:
     """Return the numbers of the lines that may still hold a secret, from 1.
 
-    `cleared` are patterns of whole lines that an engineer looked at; only those and the platform's own are let off.
+    `cleared` are patterns of whole lines that an engineer looked at; they and the platform's are let off.
     """
     harmless = _compiled((*platform.harmless, *cleared))
     return tuple(
@@ -136,7 +136,7 @@ def suspicious(redacted: str, platform: Platform, cleared: Iterable[str] = ()) -
 
 
 def bare(lines: Iterable[str], platform: Platform) -> tuple[str, ...]:
-    """Return lines of a configuration, each after its sections, as they may be shown: in doubt only the mask."""
+    """Return lines, each after its sections, as they may be shown: in doubt only the mask."""
     found = []
     for line in lines:
         path, between, last = line.rpartition(" / ")
@@ -159,7 +159,7 @@ def _is_suspicious(line: str) -> bool:
 
 
 def _is_random(text: str) -> bool:
-    """Return whether a long word looks made by a machine: digits among letters, or both cases mixed within."""
+    """Return whether a long word looks made by a machine: digits in it, or both cases mixed."""
     if re.fullmatch(r"[0-9]+", text):
         return len(text) >= 32
     has_digit, has_lower, has_upper = (

@@ -1,7 +1,7 @@
 """From one configuration to another: every line that differs, also those that go; pure.
 
-hier_config knows what each family negates and in which order. It is told the whole of both sides here, which is
-what it is made for; a baseline, which is a part of a configuration only, goes by `rules`.
+hier_config knows what each family negates and in which order. It is told the whole of both sides here, which
+is what it is made for; a baseline, which is a part of a configuration only, goes by `rules`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ def reverse(now: str, wanted: str, platform: Platform) -> tuple[Change, ...]:
 
 
 def _settled(change: Change, shown: Mapping[tuple[tuple[str, ...], str], str]) -> Change:
-    """Return a change with its secret as the goal has it; FortiOS' `edit` of what the goal lacks takes it away."""
+    """Return a change with its secret as the goal has it; an `edit` the goal lacks is taken away."""
     if change.line.startswith("edit ") and (change.path, change.line) not in shown:
         return change._replace(line=f"delete {change.line.removeprefix('edit ')}", undoes=True)
     return change._replace(line=shown.get((change.path, change.line), change.line))

@@ -74,13 +74,12 @@ def values(parameters: Parameters, device: NetworkDevice, secrets: Mapping[str, 
         "banner": parameters.banner or "",
         **_clock(parameters.timezone, today),
     }
-    if user := parameters.snmp_user:
-        if user.authentication and user.privacy:
-            found |= {
-                "snmp_user": user.name,
-                "snmp_authentication": secrets.get(user.authentication, MASK),
-                "snmp_privacy": secrets.get(user.privacy, MASK),
-            }
+    if (user := parameters.snmp_user) and user.authentication and user.privacy:
+        found |= {
+            "snmp_user": user.name,
+            "snmp_authentication": secrets.get(user.authentication, MASK),
+            "snmp_privacy": secrets.get(user.privacy, MASK),
+        }
     if aaa := parameters.aaa:
         found |= {
             "aaa_protocol": aaa.protocol,
@@ -244,7 +243,7 @@ def _each(name: str, given: Values) -> Iterator[Values]:
 def _filled(
     text: str, given: Values, secret: str = "", *, quote: bool = False, raw: Sequence[str] = ()
 ) -> str:
-    """Return a template with its parameters; with `secret` in place of what is one, with `quote` for a pattern."""
+    """Return a template with its parameters; `secret` in place of what is one, `quote` for a pattern."""
 
     def fill(place: re.Match[str]) -> str:
         name = place[1]

@@ -1,7 +1,7 @@
 """One SSH session on one network device: pinned host key, bounded answers, many lines in one write.
 
-netmiko logs in, gets past greetings and pagers and into the privileged mode; what is said after that is read here,
-because a name that changes in mid-push, and a round trip a line, are what its own reading cannot do.
+netmiko logs in, gets past greetings and into the privileged mode; what is said after that is read here:
+its own reading takes a round trip a line and loses its way when a device's name changes in mid-push.
 """
 
 import base64
@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from mspctl.netconfig.door import CHANGED_KEY, Door, Lost, Refusal
 from mspctl.netconfig.text import MOST_BYTES, clean
 from mspctl.records import Platform
 
@@ -31,37 +32,6 @@ _CONFIRM = re.compile(
     r"\[confirm\][ ]*$|\((?:y/n|yes/no)\)\??[ :]*(?:\[\w*\])?[ :?]*$|\[y(?:es)?/no?\][ :?]*$", re.I
 )
 _MORE = re.compile(r"-+ ?[Mm]ore ?-+(?:\(.{0,40}\))?[ ]*$")
-
-CHANGED_KEY = (
-    "its SSH host key is not the pinned one: verify that it is the same machine, "
-    "then accept the key with `mspctl assets trust`"
-)
-
-
-class Door(NamedTuple):
-    """How to get into a device; secrets in memory only."""
-
-    host: str
-    address: str
-    port: int
-    user: str
-    host_key: str  # "type base64"
-    password: str = ""
-    enable: str = ""
-    private_key: str = ""
-    key_file: str = ""
-    written_in: str = "client.yml"
-
-    def __repr__(self) -> str:
-        return f"Door({self.host}, …)"
-
-
-class Lost(Exception):
-    """No session came about, or it ended; the text says why, in words an engineer can act upon."""
-
-
-class Refusal(Lost):
-    """The device did not take a line."""
 
 
 class Session:
@@ -92,7 +62,7 @@ class Session:
         return self._less_prompt(rest if newline and echoed else said)
 
     def push(self, lines: Sequence[str], seconds: float) -> str:
-        """Type many lines, as many as go in one write; return what was said. Raise Lost, Refusal with the number.
+        """Type many lines, as many as go in one write; return what was said. Raise Lost, Refusal.
 
         A line that the device wants confirmed is typed alone.
         """

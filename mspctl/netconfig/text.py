@@ -22,7 +22,7 @@ _CONTROL = re.compile(
 def clean(text: str) -> str:
     """Return output as lines that do nothing to a terminal: no escapes, no controls, no carriage returns.
 
-    Line numbers stay as the device showed them. The delimiter of banners, a real ^C, is shown as IOS shows it.
+    Line numbers stay as the device showed them. A real ^C, which may end a banner, is written as IOS does.
     """
     plain = _PAGER.sub("", _ESCAPES.sub("", text[:MOST_BYTES])).replace("\x03", "^C")
     lines = plain.replace("\r\n", "\n").replace("\r", "").split("\n")[:MOST_LINES]

@@ -1,6 +1,6 @@
 """Configurations as trees of lines, and changes of them as what is typed; pure, one grammar a family.
 
-A line is brought into one form, so that two spellings of the same setting are equal: quotes that are not needed
+A line is brought into one form, so that two spellings of one setting are equal: quotes that are not needed
 go, a banner is one line with its text, RouterOS' `set` is one line for each of its values.
 """
 
@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 def parse(text: str, syntax: Syntax) -> tuple[Node, ...]:
-    """Return the lines of a cleaned configuration as a tree. Never fails: what is not understood is a line."""
+    """Return the lines of a cleaned configuration as a tree; what is not understood is a line."""
     return _PARSERS[syntax](text.split("\n"))
 
 
@@ -160,7 +160,7 @@ _PARSERS: Mapping[Syntax, Callable[[Sequence[str]], tuple[Node, ...]]] = {
 def sections(
     tree: Sequence[Node], under: Sequence[str]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Node, ...]]]:
-    """Yield the sections that `under` names, each with its path. A name that is no pattern need not be there."""
+    """Yield the sections that `under` names, each with its path; one that is no pattern need not be there."""
     if not under:
         yield (), tuple(tree)
         return

@@ -1,4 +1,4 @@
-"""Network devices: what the client chose for them, how platforms are spoken to, baseline rules, what was found."""
+"""Network devices: what the client chose, how platforms are spoken to, the baseline's rules, verdicts."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -145,7 +145,7 @@ class Platform(Record, frozen=True, kw_only=True):
 
 
 class SetLine(Record, frozen=True, kw_only=True):
-    """A line that has to be there. {name} is a parameter; {each} the value of the list `each` it is made for."""
+    """A line that has to be there. {name} is a parameter, {each} a value of the list that `each` names."""
 
     line: str
     under: tuple[str, ...] = ()  # sections; one that begins with ~ is a pattern of those that are there
@@ -201,7 +201,7 @@ class BaselineRule(Record, frozen=True, kw_only=True):
 class VerdictState(StrEnum):
     """How a device stands to a rule."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 the word for it
     FAIL = "fail"
     WAIVED = "waived"
     NOT_APPLICABLE = "not applicable"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from mspctl import catalog
 from mspctl.netconfig import push, rules
 from mspctl.netconfig.copies import Copy
+from mspctl.netconfig.door import Door
 from mspctl.netconfig.plan import Task
 from mspctl.netconfig.push import Outcome, Step
-from mspctl.netconfig.session import Door
 from mspctl.records import NetworkChoices, NetworkDevice, Parameters, SnmpUser
 from mspctl.records.network import BaselineRule
 from tests.lab.switches import Served

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from mspctl.netconfig import push
+from mspctl.netconfig.door import CHANGED_KEY
 from mspctl.netconfig.push import State
-from mspctl.netconfig.session import CHANGED_KEY
 from mspctl.records.network import BaselineRule, OnPlatform, SetLine
 from tests.lab.switches import Faults, switch
 from tests.netconfig.devices import PARAMETERS, bring, door, task

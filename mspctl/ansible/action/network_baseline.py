@@ -1,4 +1,4 @@
-"""Brings one network device to the baseline, in Ansible's own process: what `mspctl network baseline` does."""
+"""Brings one network device to the baseline in Ansible's own process, as `mspctl network baseline` does."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mspctl import catalog
 from mspctl import logins as planning
 from mspctl.errors import MspctlError
 from mspctl.netconfig import field, push
+from mspctl.netconfig.door import Door
 from mspctl.netconfig.push import Outcome, State
-from mspctl.netconfig.session import Door
 from mspctl.netconfig.shelf import Shelf
 from mspctl.records import NetworkChoices, NetworkDevice
 
