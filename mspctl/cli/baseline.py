@@ -15,6 +15,7 @@ from mspctl.cli import devices as stage
 from mspctl.cli.devices import Ready, Scene, scene
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
+from mspctl.cli.report import write_page
 from mspctl.cli.rollout import exit_code, summary
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import told
@@ -92,6 +93,7 @@ def check(client: Client, names: tuple[str, ...], at_once: int, as_json: bool) -
 
             stopped = fleet.each(found.ready, look, take, at_once)
         saved = save_verdicts(client, verdicts, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+        write_page(client)
         client.commit(f"network: check, {counted(saved)}")
     answer(
         Standing(verdicts=tuple(saved), left_out=found.left_out),
@@ -212,6 +214,7 @@ class _Run:
         finally:
             if self.wanted is None:
                 save_verdicts(self._client, self._verdicts, name)
+                write_page(self._client)
             done = sum(1 for each in self._records if isinstance(each, HostOutcome))
             self._client.commit(f"network: {self._title()}, run {name}, {done} devices")
         return tuple(self._records)

@@ -1,8 +1,8 @@
 """One device brought to its baseline; it ends as intended or as it was. No other module changes one.
 
 The order of things: read, keep a copy, plan, let the device set its own timer, type, come back by a session
-that is not the first, read again, judge again, confirm, save. Whatever goes wrong before the confirmation, the
-device takes its change back, and is looked at until it has.
+that is not the first, read again, judge again, confirm, save. If anything goes wrong before the confirmation,
+the device takes its change back, and is looked at until it has.
 """
 
 import math
@@ -268,6 +268,13 @@ class _Work:
                 here.renamed(old.strip('"'), found[1].strip('"'))
 
     def _confirmed(self, here: Session) -> Outcome:
+        """Come back by a second session; without one, have the change taken back by the first."""
+        try:
+            return self._seen_again(here)
+        except Lost as error:
+            return self._refused(here, str(error))
+
+    def _seen_again(self, here: Session) -> Outcome:
         """Come back by a second session, judge, confirm and save."""
         watchdog = self._platform.watchdog if self._is_armed else None
         with ExitStack() as stack:
@@ -295,7 +302,14 @@ class _Work:
         return "; ".join(line.strip() for line in told if line.strip())
 
     def _saved(self, here: Session, changed: int) -> Outcome:
-        """Save, and see that it worked."""
+        """Save, and see that it worked. A session that ends here changes nothing any more."""
+        try:
+            return self._really_saved(here, changed)
+        except Lost as error:
+            problem = f"it is not known whether it was saved: {error}"
+            return Outcome(State.UNSAVED, self._plan, changed, problem, diff=self._diff())
+
+    def _really_saved(self, here: Session, changed: int) -> Outcome:
         began = time.monotonic()
         for command in self._platform.save:
             said = here.ask(command, seconds=120)

@@ -8,10 +8,13 @@ key, is told by its number, and nothing of the device is written down until some
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from mspctl.records import Platform
 
 MASK = "<removed>"
+_LONG_NUMBER = 32  # digits: more than any count or identifier has
+_RESTLESS = 7  # changes between digits, capitals and small letters: GigabitEthernet1 has five
 
 _VALUE = r"(?:(?:ENC|encrypted|plaintext|ascii|hex|sha1|sha256|sha512|md5|clear|\d{1,2}) )?"
 _COMMON = (  # for platforms whose record says less, and what theirs leave out
@@ -31,7 +34,7 @@ _WORDS = re.compile(
     r"[\w-]*[ =:]+(?P<value>\S+)"
 )
 _LONG = re.compile(
-    r"(?<![\w.:/-])(?:[0-9A-Fa-f]{20,}|[A-Za-z0-9+/]{28,}={0,2}|[A-Za-z0-9+/]{16,}={1,2})(?![\w.:/-])"
+    r"(?<![\w.:/-])(?:[0-9A-Fa-f]{20,}|[A-Za-z0-9+]{20,}|[A-Za-z0-9+/]{28,}={0,2}|[A-Za-z0-9+/]{16,}={1,2})(?![\w.:/-])"
 )
 _GROUPED_HEX = re.compile(r"(?:[0-9A-Fa-f]{8}[ ]+){3,}[0-9A-Fa-f]{2,8}")
 _PEM_END = re.compile(r".*-----END .*")
@@ -159,13 +162,12 @@ def _is_suspicious(line: str) -> bool:
 
 
 def _is_random(text: str) -> bool:
-    """Return whether a long word looks made by a machine: digits in it, or both cases mixed."""
-    if re.fullmatch(r"[0-9]+", text):
-        return len(text) >= 32
-    has_digit, has_lower, has_upper = (
-        re.search(kind, text) is not None for kind in ("[0-9]", "[a-z]", "[A-Z]")
-    )
-    return has_digit or (has_lower and has_upper and re.search("[a-z][A-Z]", text) is not None)
+    """Return whether a long word looks made by a machine: digits and cases change more often than in a name."""
+    if text.isdecimal():
+        return len(text) >= _LONG_NUMBER
+    kinds = ["digit" if each.isdigit() else "upper" if each.isupper() else "lower" for each in text]
+    changes = sum(1 for before, after in pairwise(kinds) if before != after)
+    return changes >= _RESTLESS or text.endswith("=")
 
 
 def _fits(line: str, patterns: Iterable[re.Pattern[str]]) -> bool:

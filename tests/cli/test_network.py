@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
+from mspctl import catalog
 from mspctl.cli import main
-from mspctl.records import HostOutcome
+from mspctl.handwritten import edit
+from mspctl.netconfig.session import session
+from mspctl.records import Asset, ClientFile, HostOutcome, HostStatus
 from mspctl.workspace import Client
 from tests.lab.switches import Faults, Served, switch
 from tests.netconfig.clients import SNMP, client_of
-from tests.samples import messages
+from tests.netconfig.devices import door
+from tests.samples import messages, value
 from tests.workspace import git
 
 Site = Callable[..., tuple[Client, dict[str, Served]]]
@@ -121,3 +126,76 @@ def test_a_configuration_is_brought_back_to_the_line(site: Site) -> None:
     done = run(client, "restore", client.name, "sw1", "--at", revision, "--apply")
     assert done.exit_code == 0, done.output
     assert device.running == before
+
+
+def test_rules_stand_in_the_page_and_runs_in_their_list(site: Site) -> None:
+    client, _ = site("ios")
+    assert run(client, "check", client.name).exit_code == 4
+    page = (client.path / "reports" / "index.html").read_text()
+    assert "Network baseline" in page
+    assert "line vty 0 4 / transport input telnet ssh" in page
+    assert run(client, "baseline", client.name).exit_code == 0
+    options = ["-C", str(client.workspace.root)]
+    listed = CliRunner().invoke(main, ["runs", "list", *options, client.name])
+    assert "network_baseline" in listed.output
+
+
+def test_a_device_nobody_understands_is_told_and_left_alone(site: Site) -> None:
+    client, devices = site("ios", "ios")
+    known, unknown = client.assets()
+    assert isinstance(known, Asset)
+    assert isinstance(unknown, Asset)
+    riddle = replace(unknown, profile={"kind": value("switch"), "os": value("junk-os")})
+    client.save_records("assets.jsonl", [known, riddle])
+    done = run(client, "detect", client.name)
+    assert "unsupported: no platform for junk-os" in done.output
+    kept = run(client, "backup", client.name)
+    assert kept.exit_code == 0, kept.output
+    assert "left out" in kept.output
+    assert devices["sw2"].sessions == 0
+
+
+def test_a_platform_is_told_by_asking_two_or_three(site: Site) -> None:
+    client, _ = site("ios")
+    (known,) = client.assets()
+    assert isinstance(known, Asset)
+    asset = replace(known, profile={"kind": value("switch"), "vendor": value("Cisco")})
+    client.save_records("assets.jsonl", [asset])
+    done = run(client, "detect", client.name)
+    assert "answers as one; asked for" in done.output, done.output
+    assert [each.platform for each in client.devices()] == ["ios"]
+
+
+def test_a_line_that_may_hold_a_secret_stops_the_backup_of_its_device(site: Site) -> None:
+    client, devices = site("ios")
+    device = devices["sw1"]
+    secret = "9bX2kQ71mZpL04vTy83WcN5d"
+    way_in = door(device)
+    with session(way_in, catalog.platforms()["ios"]) as here:
+        here.push(["configure terminal", f"snmp-server location shelf {secret}", "end"], 20)
+    done = run(client, "backup", client.name)
+    assert done.exit_code == 5
+    assert "`show running-config` line " in done.output
+    assert secret not in done.output
+    assert not (client.path / "network").exists()
+    edit(
+        client.path / "client.yml",
+        lambda text: text["network"].update({"harmless": ["snmp-server location .*"]}),
+        ClientFile,
+    )
+    assert run(client, "backup", client.name).exit_code == 0
+    assert secret in (client.path / "network/sw1/running.conf").read_text()
+
+
+def test_one_lost_device_costs_the_others_nothing(site: Site) -> None:
+    client, devices = site("ios", "ios", "ios", "ios")
+    devices["sw2"].faults.refuses_password = True
+    done = run(client, "baseline", client.name, "--apply")
+    assert done.exit_code == 5
+    found = outcomes(client)
+    assert found["sw2"].status is HostStatus.UNREACHABLE
+    assert "refused the login" in found["sw2"].detail
+    assert [found[name].detail for name in ("sw1", "sw3", "sw4")] == ["as intended"] * 3
+    devices["sw2"].faults.refuses_password = False
+    again = run(client, "baseline", client.name, "--apply")
+    assert again.exit_code == 0, again.output
