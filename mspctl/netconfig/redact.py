@@ -23,6 +23,7 @@ _COMMON = (  # for platforms whose record says less, and what theirs leave out
     rf".*?\b(?:encrypted-password|plaintext-password|pre-shared-secret|authentication-key) {_VALUE}(\S.*)",
     r".*?[ ,]\w*(?:password|passphrase|secret|psk|token)=(\S+).*",
 )
+_LOGIN_IN_URL = re.compile(r"://[^\s:/@]*:([^\s@]+)@")
 _HASHES = re.compile(
     r"\$(?:1|2[aby]?|5|6|8|9|14|sha1|y|7)\$[^\s\"]{8,}"  # crypt and Cisco
     r"|\b(?:sha1|sha256|sha512|SH2|AK1)[: ]?[A-Za-z0-9+/=]{20,}"
@@ -103,7 +104,7 @@ def _masked(line: str, platform: Platform, more: Sequence[re.Pattern[str]]) -> s
     """Return a line with every secret in it masked: what the platform knows, else what is common."""
     body = line.strip()
     found = _all_masked(body, (*more, *_compiled(platform.secrets)))
-    for pattern in _compiled(platform.pairs):
+    for pattern in (_LOGIN_IN_URL, *_compiled(platform.pairs)):
         found = pattern.sub(_without_groups, found)
     if found == body and not _fits(body, _compiled(platform.harmless)):
         found = _all_masked(body, _compiled(_COMMON))
@@ -162,7 +163,7 @@ def _is_suspicious(line: str) -> bool:
 
 
 def _is_random(text: str) -> bool:
-    """Return whether a long word looks made by a machine: digits and cases change more often than in a name."""
+    """Return whether a long word looks made by a machine: its digits and cases change all the time."""
     if text.isdecimal():
         return len(text) >= _LONG_NUMBER
     kinds = ["digit" if each.isdigit() else "upper" if each.isupper() else "lower" for each in text]
