@@ -6,7 +6,7 @@ VENV is an environment of its own that holds Ansible's collections and paramiko:
 `python3 -m venv VENV && VENV/bin/pip install ansible paramiko`; without it cisco.ios is left out. Every
 contestant changes a fresh fleet. Ours is the whole command: backup, judgement, timer, push, second session,
 judgement again, confirmation, saving, records and commits. The others type the same lines, and do less:
-cisco.ios reads facts, keeps a copy, types, saves and reads facts again; netmiko reads, types, reads and saves.
+cisco.ios reads facts, keeps a copy, types, saves and reads facts again; netmiko reads, types, reads, saves.
 Processor time is the controller's: the fleet runs in processes of its own.
 """
 

@@ -320,8 +320,10 @@ class _Work:
                 problem = f"could not be saved, and is gone with a restart: {why}"
                 return Outcome(State.UNSAVED, self._plan, changed, problem, diff=self._diff())
         self._tell(Step("save", time.monotonic() - began))
-        self._keep(read(here, self._platform))
-        return Outcome(State.INTENDED, self._plan, changed, diff=self._diff())
+        copy = read(here, self._platform)
+        self._keep(copy)
+        stands = self._made(copy, here.source).verdicts
+        return Outcome(State.INTENDED, self._planned()._replace(verdicts=stands), changed, diff=self._diff())
 
     def _refused(self, here: Session, why: str) -> Outcome:
         """Have the change taken back at once where the device can, and see that it was."""

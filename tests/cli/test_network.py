@@ -14,7 +14,7 @@ from mspctl import catalog
 from mspctl.cli import main
 from mspctl.handwritten import edit
 from mspctl.netconfig.session import session
-from mspctl.records import Asset, ClientFile, HostOutcome, HostStatus
+from mspctl.records import Asset, ClientFile, HostOutcome, HostStatus, VerdictState
 from mspctl.workspace import Client
 from tests.lab.switches import Faults, Served, switch
 from tests.netconfig.clients import SNMP, client_of
@@ -92,6 +92,8 @@ def test_the_baseline_is_reached_once_and_then_changes_nothing(site: Site) -> No
     assert "access-class MSPCTL-MGMT in" in after
     assert device.startup == after
     assert outcomes(client)["sw1"].detail.startswith("as intended")
+    stands = {each.rule: each.state for each in client.compliance()}
+    assert (stands["NB-05"], stands["NB-17"]) == (VerdictState.PASS, VerdictState.PASS)
     again = run(client, "baseline", client.name, "--apply")
     assert again.exit_code == 0, again.output
     assert outcomes(client)["sw1"].changed == 0
