@@ -282,7 +282,7 @@ class _Work:
             began = time.monotonic()
             copy = read(second, self._platform)
             if wrong := self._lacks(copy, second.source):
-                return self._refused(here, f"after the push the device still lacks: {wrong}")
+                return self._refused(here, f"after the push it is not as intended: {wrong}")
             self._tell(Step("verify", time.monotonic() - began))
             if watchdog:
                 speaker, began = (here if watchdog.bound else second), time.monotonic()
@@ -297,6 +297,8 @@ class _Work:
 
     def _lacks(self, copy: Copy, source: str) -> str:
         """Return what is still not as intended, "" where all is."""
+        if self._wanted is not None and not copies.is_same(copy.running, self._wanted, self._platform):
+            return "it does not run the configuration that was wanted"
         made = self._made(copy, source)
         told = copies.difference((*made.first, *made.changes), self._platform).split("\n")[:4]
         return "; ".join(line.strip() for line in told if line.strip())

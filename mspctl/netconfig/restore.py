@@ -4,6 +4,7 @@ hier_config knows what each family negates and in which order. It is told the wh
 is what it is made for; a baseline, which is a part of a configuration only, goes by `rules`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,31 @@ def reverse(now: str, wanted: str, platform: Platform) -> tuple[Change, ...]:
     loaded = [get_hconfig_fast_load(family, tuple(_lines(tree, platform))) for tree in (current, goal)]
     found = WorkflowRemediation(loaded[0], loaded[1]).remediation_config
     changes = [change for child in found.all_children_sorted() if (change := _change(child, platform))]
+    known = {change.line for change in changes}
+    changes += [change for change in _overlooked(current, goal, platform) if change.line not in known]
     return ordered(_settled(change, shown) for change in changes)
+
+
+_OVERLOOKED = re.compile(r"(banner \S+)\n.*|(snmp-server user \S+ \S+ v\S+) .*", re.DOTALL)
+"""What hier_config leaves out of its comparison on some families, and how it is named to be taken away."""
+
+
+def _overlooked(current: tuple[Node, ...], goal: tuple[Node, ...], platform: Platform) -> Iterator[Change]:
+    """Yield the changes of top lines of that kind."""
+    for node in current:
+        if node not in goal and (found := _OVERLOOKED.fullmatch(node.line)):
+            yield Change((), f"no {found[1] or found[2]}", "", undoes=True)
+    for node in goal:
+        if node not in current and _OVERLOOKED.fullmatch(node.line):
+            yield Change((), node.line, "", _typed(node.line, platform))
+
+
+def _typed(line: str, platform: Platform) -> tuple[str, ...]:
+    """Return how a line is typed, where that is not the line itself: a banner with its end."""
+    if not line.startswith("banner "):
+        return ()
+    head, _, text = line.partition("\n")
+    return (head, text, "EOF") if platform.name == "eos" else (f"{head} ~", text, "~")
 
 
 def _settled(change: Change, shown: Mapping[tuple[tuple[str, ...], str], str]) -> Change:
@@ -79,14 +104,17 @@ def _change(child: "HConfigChild", platform: Platform) -> Change | None:
         return None
     path = tuple(parent.text for parent in child.lineage() if parent is not child)
     line = child.text.replace(_NEWLINE, "\n")
-    typed: tuple[str, ...] = ()
-    if line.startswith("banner "):
-        head, _, text = line.partition("\n")
-        typed = (f"{head} ~", text, "~") if platform.name != "eos" else (head, text, "EOF")
     undoes = line.startswith(("no ", "unset ", "delete "))
     if undoes and line.startswith("no banner "):
         line = line.partition("\n")[0]
-    return Change(path, line, "", typed, last=path[:1] != () and path[0].startswith("line "), undoes=undoes)
+    return Change(
+        path,
+        line,
+        "",
+        _typed(line, platform),
+        last=path[:1] != () and path[0].startswith("line "),
+        undoes=undoes,
+    )
 
 
 def _plain(tree: Iterable[Node]) -> tuple[Node, ...]:
