@@ -236,7 +236,6 @@ def _environment(private: Path) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(catalog.PLUGINS / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(catalog.content("roles")),
         "ANSIBLE_CALLBACK_PLUGINS": str(catalog.PLUGINS / "callback"),
-        "ANSIBLE_ACTION_PLUGINS": str(catalog.PLUGINS / "action"),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
         "ANSIBLE_SSH_AGENT": "auto",

@@ -71,7 +71,7 @@ def test_tasks_use_builtin_modules_by_their_full_names_and_our_own(path: Path) -
     for task in _tasks(path):
         modules = task.keys() - KEYWORDS
         ours = {file.stem for file in ROOT.glob("roles/*/library/*.py")}
-        ours |= {f"ansible.legacy.{file.stem}" for file in ROOT.glob("mspctl/ansible/action/*.py")}
+        ours |= {file.stem for file in ROOT.glob("roles/*/action_plugins/*.py")}
         assert all(module.startswith("ansible.builtin.") for module in modules - ours), task["name"]
         if modules & {"ansible.builtin.command", "ansible.builtin.shell"}:
             assert "changed_when" in task, task["name"]

@@ -21,7 +21,6 @@ def play(client: Client, *options: str) -> str:
         **os.environ,
         "ANSIBLE_CONFIG": str(catalog.PLUGINS / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(catalog.content("roles")),
-        "ANSIBLE_ACTION_PLUGINS": str(catalog.PLUGINS / "action"),
         "ANSIBLE_CALLBACK_PLUGINS": str(catalog.PLUGINS / "callback"),
         "ANSIBLE_NOCOLOR": "1",
     }
