@@ -201,3 +201,22 @@ def test_one_lost_device_costs_the_others_nothing(site: Site) -> None:
     devices["sw2"].faults.refuses_password = False
     again = run(client, "baseline", client.name, "--apply")
     assert again.exit_code == 0, again.output
+
+
+def test_a_run_that_stopped_goes_on_where_it_was(site: Site) -> None:
+    client, devices = site("ios", "ios")
+    devices["sw1"].faults.refuses_password = True
+    stopped = run(client, "baseline", client.name, "--apply")
+    assert stopped.exit_code == 5
+    assert "go on with --resume" in stopped.output
+    assert set(outcomes(client)) == {"sw1"}
+    devices["sw1"].faults.refuses_password = False
+    again = run(client, "baseline", client.name, "--apply", "--resume")
+    assert again.exit_code == 0, again.output
+    assert {name: each.detail for name, each in outcomes(client).items()} == {
+        "sw1": "as intended",
+        "sw2": "as intended",
+    }
+    nothing = run(client, "baseline", client.name, "--apply", "--resume")
+    assert nothing.exit_code == 3
+    assert "no unfinished run" in nothing.output
