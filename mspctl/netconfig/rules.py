@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from mspctl.errors import BadInput
 from mspctl.netconfig.redact import MASK, bare
 from mspctl.netconfig.trees import Change, Node, sections
 from mspctl.records import (
@@ -87,6 +88,9 @@ def values(parameters: Parameters, device: NetworkDevice, secrets: Mapping[str, 
             "aaa_servers": _items(aaa.servers),
             "aaa_key": secrets.get(aaa.key, MASK),
         }
+    for name, value in found.items():  # a line break would be a command of its own
+        if isinstance(value, str) and (not value.isprintable() or ("?" in value and name in _SECRET_NAMES)):
+            raise BadInput(f"network.parameters: {name}: holds a character that cannot be typed on a device")
     return {name: value for name, value in found.items() if value}
 
 

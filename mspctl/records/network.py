@@ -12,7 +12,11 @@ from mspctl.records.snmp import SnmpUser
 RuleId = Annotated[str, Meta(pattern=r"^[A-Z]{2,4}-[0-9]{2}$(?!\n)", description="a rule's id such as NB-09")]
 Pattern = Annotated[str, Meta(extra_json_schema={"format": "pattern"}, description="a regular expression")]
 OneLine = Annotated[
-    str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}$(?!\n)", description="one line without control characters")
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f\"~^\\$?]{1,200}$(?!\n)",
+        description="one line without quotes and what devices misread: ~ ^ $ ? and backslash",
+    ),
 ]
 Word = Annotated[
     str,

@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from mspctl import catalog
+from mspctl.errors import BadInput
+from mspctl.handwritten import dump, parse
 from mspctl.netconfig import copies, rules, trees
 from mspctl.netconfig.plan import Task, permits, plan
 from mspctl.netconfig.rules import Seen
 from mspctl.netconfig.trees import Change, Node
-from mspctl.records import Aaa, BaselineRule, NetworkDevice, VerdictState, Waiver
+from mspctl.records import Aaa, BaselineRule, NetworkChoices, NetworkDevice, VerdictState, Waiver
 from tests.netconfig.devices import PARAMETERS, SECRETS, TODAY, task
 
 CONFIGURED = sorted(name for name, each in catalog.platforms().items() if each.configured)
@@ -189,3 +191,16 @@ def test_routeros_is_read_in_sections_and_in_whole_lines() -> None:
         "/ip service set telnet port=23",
         "/user add name=a group=full",
     ]
+
+
+def test_a_secret_that_would_be_a_command_of_its_own_is_refused() -> None:
+    for text in ("abc\nno username technician", "what?now"):
+        with pytest.raises(BadInput, match="cannot be typed") as caught:
+            rules.values(PARAMETERS, NetworkDevice(), {"vault:a": text, "vault:p": "fine"}, TODAY)
+        assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['say "hello"', "a ~ b", "two\nlines", "cost $HOME", "what?"])
+def test_a_banner_that_devices_would_misread_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="banner"):
+        parse(dump({"parameters": {"banner": text}}), NetworkChoices, "client.yml")
