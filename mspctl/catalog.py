@@ -11,11 +11,13 @@ from typing import get_args
 
 from mspctl import handwritten
 from mspctl.errors import BadInput
-from mspctl.records import Json, OptIn, Provider, Record
+from mspctl.records import BaselineRule, Json, OptIn, Platform, Provider, Record
 from mspctl.records.provider import Capability, Generate, Setting
 
 PACKAGE = Path(__file__).resolve().parent
 PROVIDERS = PACKAGE / "data" / "providers"
+PLATFORMS = PACKAGE / "data" / "platforms"
+BASELINES = PACKAGE / "data" / "baselines"
 PLUGINS = PACKAGE / "ansible"
 _TYPES: Mapping[str, type] = {"string": str, "integer": int, "boolean": bool, "list": list}
 
@@ -208,6 +210,20 @@ def _pattern_mistakes(pattern: str) -> tuple[str, ...]:
 def provider_paths(own: Path | None) -> tuple[Path, ...]:
     """Return the folders of provider records, the first to be asked first."""
     return (own, PROVIDERS) if own and own.is_dir() else (PROVIDERS,)
+
+
+@cache
+def platforms() -> Mapping[str, Platform]:
+    """Return how each family of network devices is spoken to, by name."""
+    found = (handwritten.read(path, Platform, path.name) for path in sorted(PLATFORMS.glob("*.yml")))
+    return {each.name: each for each in found}
+
+
+@cache
+def baseline() -> tuple[BaselineRule, ...]:
+    """Return the rules for network devices, by id."""
+    found = (handwritten.read(path, BaselineRule, path.name) for path in sorted(BASELINES.glob("*.yml")))
+    return tuple(sorted(found, key=lambda rule: rule.id))
 
 
 def check_choice(where: str, service: str, choice: OptIn, own: Path | None = None) -> tuple[str, ...]:

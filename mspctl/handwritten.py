@@ -307,6 +307,7 @@ def _short(value: Any) -> str:
 _FORMAT_NAMES = {
     "cidr": "network",
     "day": "date",
+    "pattern": "regular expression",
     "span": "address or network",
     "timezone": "time zone",
 }
@@ -336,3 +337,8 @@ def _is_day(value: object) -> bool:
 @_FORMATS.checks("timezone", raises=(ValueError, OSError, KeyError))
 def _is_timezone(value: object) -> bool:
     return not isinstance(value, str) or bool(zoneinfo.ZoneInfo(value))
+
+
+@_FORMATS.checks("pattern", raises=re.error)
+def _is_pattern(value: object) -> bool:
+    return not isinstance(value, str) or bool(re.compile(value))

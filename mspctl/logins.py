@@ -89,7 +89,7 @@ def logins(
         if asset.gone_since or (only is not None and asset.name not in only):
             continue
         connection = connection_of(client, asset.site, by_asset.get(asset.id))
-        reason = _excluded(asset, client, today)
+        reason = excluded(asset, client, today)
         login = LeftOut(asset=asset.id, name=asset.name, reason=reason) if reason else None
         enter = _by_winrm if _is_windows(asset) else _by_ssh
         found.append(login or enter(asset, connection, pins))
@@ -166,7 +166,7 @@ def _unsuited(asset: Asset, answers: bool) -> str:
     return "" if answers else "does not answer on SSH"
 
 
-def _excluded(asset: Asset, client: ClientFile, today: date) -> str:
+def excluded(asset: Asset, client: ClientFile, today: date) -> str:
     """Return why the client wants an asset left alone altogether, "" where it does not."""
     for each in client.exclusions:
         if each.asset in names_of(asset) and not each.services and date.fromisoformat(each.expires) >= today:

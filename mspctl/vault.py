@@ -79,6 +79,24 @@ class Vault:
             raise BadInput(f"{self._shown}: no secret '{name}'")
         self._write(texts)
 
+    def seal(self, text: str) -> str:
+        """Return a text of any length encrypted with the vault's password, as ansible-vault has it.
+
+        Raise MspctlError where the password given is not the vault's.
+        """
+        if texts := self._ciphertexts():
+            self.get(min(texts).removeprefix(VARIABLE_PREFIX))
+        return str(self._library.encrypt(text.encode()).decode())
+
+    def unseal(self, sealed: str, shown: str) -> str:
+        """Return a text that was sealed. Raise MspctlError, naming it as `shown`, for another password."""
+        from ansible.errors import AnsibleError
+
+        try:
+            return str(self._library.decrypt(sealed.encode()).decode())
+        except (AnsibleError, UnicodeDecodeError):
+            raise MspctlError(f"{shown}: the vault password does not open it") from None
+
     @cached_property
     def _library(self) -> "VaultLib":
         from ansible.constants import DEFAULT_VAULT_IDENTITY  # half a second, for commands that decrypt only

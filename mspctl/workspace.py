@@ -8,6 +8,7 @@ import fcntl
 import getpass
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from mspctl.records import (
     Console,
     Coverage,
     CoverageCount,
+    DetectedDevice,
     Drill,
     Inspection,
     OverridesFile,
@@ -35,6 +37,7 @@ from mspctl.records import (
     RunStarted,
     ScanRecord,
     Unmatched,
+    Verdict,
     WorkspaceFile,
 )
 from mspctl.vault import Password, Vault
@@ -155,6 +158,25 @@ class Workspace:
         base = folder.relative_to(self.root).as_posix() + "/"
         return tuple(sorted(entry[3:].removeprefix(base) for entry in status.split("\0") if len(entry) > 3))
 
+    def versions(self, path: Path) -> tuple[tuple[str, str, str], ...]:
+        """Return the commits that changed a file, newest first: id, time in UTC, message."""
+        options = ("--format=%h%x09%cd%x09%s", "--date=format-local:%Y-%m-%d %H:%M:%S")
+        said = self._git("log", *options, "--", str(path.relative_to(self.root)), utc=True).stdout
+        rows = (line.split("\t", 2) for line in said.splitlines() if line.count("\t") >= 2)
+        return tuple((commit, when, message) for commit, when, message in rows)
+
+    def at(self, revision: str, path: Path) -> str:
+        """Return a file as a commit has it. Raise BadInput where it has none."""
+        relative = path.relative_to(self.root).as_posix()
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_./~^@{}-]{0,80}", revision):
+            raise BadInput(f"--at {revision}: no revision; `mspctl network log` names them")
+        shown = self._git("show", f"{revision}:{relative}", check=False)
+        if shown.returncode:
+            raise BadInput(
+                f"{relative}: not in {revision}; `mspctl network log` names the revisions it is in"
+            )
+        return shown.stdout
+
     def _knows(self, path: Path) -> bool:
         return bool(self._git("ls-files", "--", str(path)).stdout)
 
@@ -164,8 +186,15 @@ class Workspace:
         user = getpass.getuser()
         return ("-c", f"user.name={user}", "-c", f"user.email={user}@{socket.gethostname()}")
 
-    def _git(self, *argv: str, check: bool = True) -> process.Finished:
-        return process.run(("git", *argv), cwd=self.root, timeout_seconds=_GIT_SECONDS, check=check)
+    def _git(self, *argv: str, check: bool = True, utc: bool = False) -> process.Finished:
+        environment = {"TZ": "UTC"} if utc else None
+        return process.run(
+            ("git", *argv),
+            cwd=self.root,
+            timeout_seconds=_GIT_SECONDS,
+            check=check,
+            environment=environment,
+        )
 
 
 class Folder:
@@ -352,6 +381,22 @@ class Client(Folder):
     def drills(self) -> tuple[Drill, ...]:
         """Return drills.jsonl: the newest drill of each host."""
         return tuple(self._read(self.path / "drills.jsonl", Drill))
+
+    def devices(self) -> tuple[DetectedDevice, ...]:
+        """Return network.jsonl: the network devices, and how each is spoken to."""
+        return tuple(self._read(self.path / "network.jsonl", DetectedDevice))
+
+    def compliance(self) -> tuple[Verdict, ...]:
+        """Return compliance.jsonl: how each network device stands to each rule."""
+        return tuple(self._read(self.path / "compliance.jsonl", Verdict))
+
+    def versions(self, name: str) -> tuple[tuple[str, str, str], ...]:
+        """Return the commits that changed a file of the client's, newest first: id, time in UTC, message."""
+        return self.workspace.versions(self.path / name)
+
+    def at(self, revision: str, name: str) -> str:
+        """Return a file of the client's as a commit has it. Raise BadInput where it has none."""
+        return self.workspace.at(revision, self.path / name)
 
     def receipts(self) -> tuple[Receipt, ...]:
         """Return receipts.jsonl: what rollouts left on the hosts."""

@@ -20,6 +20,7 @@ from mspctl.cli.imports import import_
 from mspctl.cli.init import init
 from mspctl.cli.inspect import inspect
 from mspctl.cli.inventory import inventory
+from mspctl.cli.network import network
 from mspctl.cli.offboard import offboard
 from mspctl.cli.onboard import onboard
 from mspctl.cli.provider_side import provider_side
@@ -55,6 +56,7 @@ _DATA_FLOW = (
     drill,
     onboard,
     coverage,
+    network,
     runs,
     schedule,
     status,

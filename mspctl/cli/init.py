@@ -23,7 +23,8 @@ _ANSIBLE = """\
 [defaults]
 inventory_ignore_patterns =
     client.yml, overrides.yml, problems.yml, vault.yml, inventory.mspctl.yml, known_hosts,
-    observations, runs, reports, assets.jsonl, topology.jsonl, evidence.jsonl
+    observations, runs, reports, network, assets.jsonl, topology.jsonl, evidence.jsonl, network.jsonl,
+    compliance.jsonl
 inject_facts_as_vars = false
 
 [connection]

@@ -10,6 +10,8 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.errors import BadInput
 from mspctl.inventory import CAPABILITIES, Inventory, build, chosen_services, files
+from mspctl.netconfig.field import choices
+from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset
 from mspctl.workspace import Client
 
@@ -76,4 +78,7 @@ def load(client: Client) -> Inventory:
         raise BadInput(lines)
     found = [asset for asset in client.assets() if isinstance(asset, Asset)]
     generated = catalog.generated(chosen_services(file, settings), client.workspace.own_providers)
-    return build(client.name, file, settings, found, client.overrides(), date.today(), generated)
+    built = build(client.name, file, settings, found, client.overrides(), date.today(), generated)
+    if not (devices := client.devices()):  # reading how platforms are spoken to takes longer than the rest
+        return built
+    return with_devices(built, choices(file.network, settings.network), devices, catalog.platforms())

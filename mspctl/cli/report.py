@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mspctl import catalog
 from mspctl.changes import scans
 from mspctl.cli.assets import differences
 from mspctl.cli.coverage import standing
@@ -53,6 +54,8 @@ def write_page(client: Client) -> Path:
             gaps=proved.gaps if proved else (),
             licences=proved.licences if proved else (),
             history=proved.history if proved else (),
+            compliance=client.compliance(),
+            rules={rule.id: rule.title for rule in catalog.baseline()} if client.compliance() else {},
         )
     )
     client.save("reports/index.html", text)

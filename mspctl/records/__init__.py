@@ -16,7 +16,6 @@ from mspctl.records.asset import (
 from mspctl.records.base import Json, Record
 from mspctl.records.change import Change, ChangeKind
 from mspctl.records.client import (
-    AuthenticationProtocol,
     Authorisation,
     ClientFile,
     Connection,
@@ -30,10 +29,8 @@ from mspctl.records.client import (
     OptIn,
     Override,
     OverridesFile,
-    PrivacyProtocol,
     Site,
     SnmpAccess,
-    SnmpUser,
     Window,
     WindowsConnection,
 )
@@ -67,6 +64,23 @@ from mspctl.records.inspection import (
     Update,
     Updates,
 )
+from mspctl.records.network import (
+    Aaa,
+    BaselineRule,
+    DetectedDevice,
+    Forbid,
+    NetworkChoices,
+    NetworkConnection,
+    NetworkDevice,
+    OnPlatform,
+    Parameters,
+    Platform,
+    SetLine,
+    Verdict,
+    VerdictState,
+    Waiver,
+    Watchdog,
+)
 from mspctl.records.observation import (
     ImportStarted,
     Listing,
@@ -89,6 +103,7 @@ from mspctl.records.run import (
     TaskResult,
     WaveStarted,
 )
+from mspctl.records.snmp import AuthenticationProtocol, PrivacyProtocol, SnmpUser
 from mspctl.records.topology import End, How, Layer, Link, Node, NodeKind, Topology
 from mspctl.records.workspace import (
     Console,
@@ -101,6 +116,7 @@ from mspctl.records.workspace import (
 )
 
 __all__ = [
+    "Aaa",
     "Account",
     "Agent",
     "Ambiguous",
@@ -109,6 +125,7 @@ __all__ = [
     "AssetRecord",
     "AuthenticationProtocol",
     "Authorisation",
+    "BaselineRule",
     "Candidate",
     "Change",
     "ChangeKind",
@@ -120,6 +137,7 @@ __all__ = [
     "Coverage",
     "CoverageCount",
     "CoverageState",
+    "DetectedDevice",
     "DirectoryAccess",
     "Discovery",
     "Disk",
@@ -130,6 +148,7 @@ __all__ = [
     "Exclusion",
     "FileSystem",
     "Firewall",
+    "Forbid",
     "Ground",
     "Hardware",
     "HostOutcome",
@@ -150,14 +169,20 @@ __all__ = [
     "LoginFailed",
     "Maintenance",
     "Network",
+    "NetworkChoices",
+    "NetworkConnection",
+    "NetworkDevice",
     "Node",
     "NodeKind",
     "Observation",
+    "OnPlatform",
     "OptIn",
     "Outcome",
     "Override",
     "OverridesFile",
     "OwnHost",
+    "Parameters",
+    "Platform",
     "PrivacyProtocol",
     "ProfileName",
     "Proof",
@@ -177,6 +202,7 @@ __all__ = [
     "ScanStarted",
     "Service",
     "SessionAnswer",
+    "SetLine",
     "Share",
     "Site",
     "SnmpAccess",
@@ -191,6 +217,10 @@ __all__ = [
     "Update",
     "Updates",
     "Value",
+    "Verdict",
+    "VerdictState",
+    "Waiver",
+    "Watchdog",
     "WaveStarted",
     "Window",
     "WindowsConnection",

@@ -17,6 +17,8 @@ from mspctl.records.base import (
     Span,
     Timezone,
 )
+from mspctl.records.network import NetworkChoices
+from mspctl.records.snmp import SnmpUser
 
 # fmt: off
 Kind = Literal[
@@ -41,8 +43,6 @@ Kind = Literal[
 """What a device is, in the words of the trade; more are added with the rules that recognise them."""
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-AuthenticationProtocol = Literal["md5", "sha", "sha224", "sha256", "sha384", "sha512"]
-PrivacyProtocol = Literal["des", "aes", "aes192", "aes256"]
 
 
 class Contact(Record, frozen=True, kw_only=True):
@@ -119,16 +119,6 @@ class Site(Record, frozen=True, kw_only=True):
     dns: tuple[Address, ...] = ()  # servers that know the site's reverse names
     connection: Connection = field(default_factory=Connection)
     maintenance: Maintenance | None = None  # in place of the client's
-
-
-class SnmpUser(Record, frozen=True, kw_only=True):
-    """A user of SNMP version 3."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=32)]
-    authentication: SecretRef | None = None  # none: noAuthNoPriv
-    authentication_protocol: AuthenticationProtocol = "sha"
-    privacy: SecretRef | None = None
-    privacy_protocol: PrivacyProtocol = "aes"
 
 
 class SnmpAccess(Record, frozen=True, kw_only=True):
@@ -215,6 +205,7 @@ class ClientFile(Record, frozen=True, kw_only=True):
     maintenance: Maintenance = field(default_factory=Maintenance)
     services: dict[str, OptIn] = field(default_factory=dict)
     exclusions: tuple[Exclusion, ...] = ()
+    network: NetworkChoices = field(default_factory=NetworkChoices)
 
 
 class Override(Record, frozen=True, kw_only=True):

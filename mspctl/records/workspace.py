@@ -6,6 +6,7 @@ from msgspec import Meta, field
 
 from mspctl.records.base import Address, HostKey, Json, Name, Port, Record, SecretRef
 from mspctl.records.client import Connection, Contact, OptIn
+from mspctl.records.network import NetworkChoices
 
 
 class Console(Record, frozen=True, kw_only=True):
@@ -77,6 +78,7 @@ class WorkspaceFile(Record, frozen=True, kw_only=True):
     consoles: dict[str, Console] = field(default_factory=dict)
     technician: Technician | None = None
     hosts: tuple[OwnHost, ...] = ()  # the provider's own
+    network: NetworkChoices = field(default_factory=NetworkChoices)  # under every client's own
     rollout: Rollout = field(default_factory=Rollout)
     drills: Drills = field(default_factory=Drills)
     fingerprints: tuple[str, ...] = ()  # checkouts of Recog that count beside ours; ~ or relative to here

@@ -1,7 +1,7 @@
 """A client's records → pages for people; pure. All of it is escaped: a hostile device named itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mspctl.coverage import Gap, Licences, is_open
 from mspctl.records import (
@@ -15,9 +15,18 @@ from mspctl.records import (
     RunEnded,
     RunRecord,
     RunStarted,
+    Verdict,
+    VerdictState,
 )
 from mspctl.reports.environment import environment
 
+_COLOURS = {
+    VerdictState.PASS: "covered",
+    VerdictState.FAIL: "failing",
+    VerdictState.WAIVED: "excluded",
+    VerdictState.NOT_APPLICABLE: "",
+    VerdictState.UNDETERMINED: "unknown",
+}
 _COLUMNS = 30  # of the picture of how coverage changed
 
 
@@ -35,6 +44,8 @@ class View:
     gaps: Sequence[Gap] = ()
     licences: Sequence[Licences] = ()
     history: Sequence[CoverageCount] = ()
+    compliance: Sequence[Verdict] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)  # title by id
 
 
 def page(view: View) -> str:
@@ -62,6 +73,14 @@ def page(view: View) -> str:
                 service: [each for each in view.history if each.service == service][-_COLUMNS:]
                 for service in services
             },
+            verdicts={(found.device, found.rule): found for found in view.compliance},
+            devices=sorted({found.device for found in view.compliance}),
+            judged_rules=sorted({found.rule for found in view.compliance}),
+            verdict_counts=[
+                (state.value, _COLOURS[state], sum(1 for found in view.compliance if found.state is state))
+                for state in VerdictState
+            ],
+            colours=_COLOURS,
             run=run[-1] if run else None,
             ended=ended[-1] if ended else None,
             outcomes=[record for record in view.run if isinstance(record, HostOutcome)],

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from msgspec.structs import replace
 
-from mspctl.records import Ambiguous, CoverageState, HostStatus, Proof, RunEnded
+from mspctl.records import Ambiguous, CoverageState, HostStatus, Proof, RunEnded, Verdict, VerdictState
 from mspctl.reports import View, page
 from tests.samples import HOSTILE, NOW, WRITABLE, asset, client_file, coverage, outcome, started
 
@@ -51,6 +51,12 @@ def view(text: str = "quiet") -> View:
             outcome("web", HostStatus.FAILED, detail=text),
             RunEnded(ended_at=NOW, status="stopped", reason=text),
         ],
+        compliance=[
+            Verdict(device=text[:60], rule="NB-05", state=VerdictState.FAIL, lines=(text[:300], "telnet")),
+            Verdict(device="sw1", rule="NB-05", state=VerdictState.WAIVED, reason=text),
+            Verdict(device="sw1", rule="NB-09", state=VerdictState.NOT_APPLICABLE, reason=text),
+        ],
+        rules={"NB-05": "No telnet"},
     )
 
 

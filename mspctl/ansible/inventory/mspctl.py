@@ -21,9 +21,11 @@ from ansible.release import __version__
 from ansible.template import trust_as_template
 from ansible.utils.path import basedir
 
-from mspctl.catalog import generated
+from mspctl import catalog
 from mspctl.errors import MspctlError
 from mspctl.inventory import Host, Inventory, build, chosen_services
+from mspctl.netconfig.field import choices
+from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset, Json
 from mspctl.vault import no_password
 from mspctl.workspace import Workspace
@@ -82,15 +84,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         try:
             client = Workspace.find(folder, no_password).client(folder.name)
             file, settings = client.file(), client.workspace.settings()
-            return build(
+            built = build(
                 client.name,
                 file,
                 settings,
                 [asset for asset in client.assets() if isinstance(asset, Asset)],
                 client.overrides(),
                 date.today(),
-                generated(chosen_services(file, settings), client.workspace.own_providers),
+                catalog.generated(chosen_services(file, settings), client.workspace.own_providers),
             )
+            if not (devices := client.devices()):  # reading how platforms are spoken to takes longer
+                return built
+            return with_devices(built, choices(file.network, settings.network), devices, catalog.platforms())
         except MspctlError as error:
             raise AnsibleParserError(str(error)) from None
 

@@ -1,0 +1,1 @@
+"""Plugins that do a task on the controller."""
