@@ -23,7 +23,13 @@ TASK_FILES = sorted(
     [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
 )
 # Variables of the connection and of the run; every other ansible_x would be an injected fact.
-ALLOWED_VARIABLES = {"ansible_facts", "ansible_check_mode", "ansible_user", "ansible_host", "ansible_failed_result"}
+ALLOWED_VARIABLES = {
+    "ansible_facts",
+    "ansible_check_mode",
+    "ansible_user",
+    "ansible_host",
+    "ansible_failed_result",
+}
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
     "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
