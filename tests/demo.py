@@ -39,6 +39,10 @@ def main() -> int:
     say("Does monitoring alert? A unit of our own is stopped on every host, and started again")
     drilled = engineer.mspctl("drill", workspace.CLIENT, show=True)
 
+    say("The network devices: backed up, brought to the baseline, judged by its rules")
+    for command in (("backup",), ("baseline", "--apply"), ("baseline", "--apply"), ("check",)):
+        engineer.mspctl("network", command[0], workspace.CLIENT, *command[1:], show=True)
+
     say("The story of the onboarding, as git tells it")
     print(workspace.git(HOME, "log", "--reverse", "--format=%h %s"))
     engineer.mspctl("status", show=True)

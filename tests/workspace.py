@@ -82,6 +82,8 @@ def build(root: Path, lab: Mapping[str, Any], say: Callable[[str], None] = lambd
         (CLIENT, "snmp_community", lab["snmp"]["community"]),
         (CLIENT, "zabbix_psk", lab["zabbix"]["psk"]),
         (CLIENT, "directory_password", lab["directory"]["password"]),
+        (CLIENT, "switch_password", _device(lab, "sw-office")["password"]),
+        (CLIENT, "switch_enable", _device(lab, "sw-office")["enable_password"]),
         ("provider", "zabbix_api_password", lab["zabbix"]["password"]),
         ("provider", "our_key", Path(lab["ssh"]["key_file"]).read_text()),
         ("provider", "our_sudo_password", lab["ssh"]["become_password"]),
@@ -90,6 +92,11 @@ def build(root: Path, lab: Mapping[str, Any], say: Callable[[str], None] = lambd
     ):
         engineer.must("secret", "set", scope, name, text=value)
     return engineer
+
+
+def _device(lab: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(each for each in lab["network"]["devices"] if each["name"] == name)
+    return found
 
 
 def git(root: Path, *arguments: str) -> str:

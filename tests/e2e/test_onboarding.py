@@ -276,6 +276,26 @@ def test_a_look_from_inside_sees_what_was_rolled_out(engineer: Engineer) -> None
         assert scanners == ([("ClamAV", True)] if name in ANTIVIRUS_HOSTS else [])
 
 
+def test_network_devices_are_backed_up_and_brought_to_the_baseline(engineer: Engineer, lab: Lab) -> None:
+    engineer.must("network", "backup", CLIENT)
+    assert engineer.mspctl("network", "check", CLIENT).returncode == 4
+    engineer.must("network", "baseline", CLIENT, "--apply")
+    again = engineer.must("network", "baseline", CLIENT, "--apply")
+    assert "nothing changed: every host is already as it should be" in again.stdout
+    judged = json.loads(engineer.mspctl("network", "check", CLIENT, "--json").stdout)["verdicts"]
+    states = {(each["device"], each["rule"]): each["state"] for each in judged}
+    assert {key for key, state in states.items() if state not in ("pass", "waived", "not applicable")} == {
+        ("sw-office", "NB-02")  # accounts that nobody named are a person's to remove
+    }
+    running = inside("rtr1", "vtysh", "-c", "show running-config")
+    assert "service password-encryption" in running and "log timestamp precision 3" in running
+    history = workspace.git(engineer.root, "log", "--all", "--patch", "--text")
+    (switch,) = (each for each in lab["network"]["devices"] if each["name"] == "sw-office")
+    found = [secret for secret in switch["planted"] if len(secret) > 8 and secret in history]
+    assert not found
+    assert "NB-07" in (engineer.root / "inventories" / CLIENT / "reports" / "index.html").read_text()
+
+
 def test_second_command_says_who_holds_the_client(engineer: Engineer) -> None:
     first = subprocess.Popen(
         [str(engineer.program), "discover", CLIENT],
