@@ -41,8 +41,8 @@ def inspected(engineer: Engineer) -> dict[str, Inspection]:
 
 
 def hosts(lab: Lab) -> list[dict[str, Any]]:
-    """Return the client's hosts that let the technician in."""
-    return [host for host in listed(lab) if 22 in host["truth"]["tcp_ports"]]
+    """Return the client's hosts that let the technician in with his key, and have a shell."""
+    return [host for host in listed(lab) if host["truth"]["os"] == "debian"]
 
 
 def listed(lab: Lab) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def test_every_host_is_what_the_lab_says(inside: dict[str, Inspection], lab: Lab
 def test_accounts_and_administrators_are_the_hosts_own(inside: dict[str, Inspection], lab: Lab) -> None:
     for host in hosts(lab):
         found = {each.name: each for each in inside[host["name"]].accounts}
-        assert found.keys() == {"root", "technician"}
+        assert found.keys() == {"root", "technician"} | ({"netops"} if host["name"] == "rtr1" else set())
         assert (found["root"].password, found["technician"].password) == ("locked", "set")
         assert inside[host["name"]].administrators == ("root", "technician")
         assert inside[host["name"]].settings["ssh.root_login"] == "no"
