@@ -17,6 +17,15 @@ settings.load_profile("mspctl")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def vault_password() -> Iterator[None]:
+    """Keep the vault password of one module, which tests.workspace puts there, from the next."""
+    with pytest.MonkeyPatch.context() as shell:
+        shell.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "")
+        shell.delenv("ANSIBLE_VAULT_PASSWORD_FILE")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the developer's machine says out of the tests."""

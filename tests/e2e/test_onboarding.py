@@ -4,7 +4,6 @@ What counts is what the hosts and the servers say themselves, asked with tools t
 """
 
 import json
-import os
 import re
 import signal
 import ssl
@@ -41,12 +40,8 @@ def engineer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eng
     """An engineer with a new workspace, and client hosts on which nothing was ever installed."""
     lab_command("reset")
     lab_command("reset", "depot")
-    before = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE")
     yield workspace.build(tmp_path_factory.mktemp("e2e") / "northwind", lab)
     lab_command("reset", REKEYED)
-    os.environ.pop("ANSIBLE_VAULT_PASSWORD_FILE", None)
-    if before:
-        os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] = before
 
 
 def test_discover_finds_every_host_and_what_it_is(engineer: Engineer, lab: Lab) -> None:
