@@ -18,6 +18,7 @@ LINES = {
     "fortios": ("set server 192.0.2.{}", "Command fail. Return code -61"),
     "routeros": ("/ip pool add name=p{0} ranges=192.0.2.{0}", "bad command name ip (line 1 column 1)"),
 }
+REVERT = "configure terminal revert timer 1"
 BEFORE = {"fortios": ["config log syslogd2 setting"], "routeros": []}
 
 
@@ -118,20 +119,27 @@ def test_hashes_differ_at_every_look_and_logins_still_work() -> None:
         assert is_let_in(device)
 
 
-def test_a_dead_timer_and_a_confirmation_that_is_none() -> None:
+def test_a_timer_that_is_dead_takes_nothing_back() -> None:
     with (
         switch("ios", faults=Faults(timer_is_dead=True), minute_seconds=0.1) as device,
         session(device) as cli,
     ):
-        revert = "configure terminal revert timer 1"
         before = device.running
-        cli.send_config_set(["ntp server 192.0.2.1"], config_mode_command=revert)
+        cli.send_config_set(["ntp server 192.0.2.1"], config_mode_command=REVERT)
         time.sleep(0.5)
         assert device.running != before
-        device.faults.timer_is_dead, device.faults.never_confirms = False, True
-        cli.send_config_set(["ntp server 192.0.2.2"], config_mode_command=revert)
+
+
+def test_a_confirmation_that_is_none_lets_the_timer_fire() -> None:
+    # A minute long enough for whoever is slow to confirm while it has not fired.
+    with (
+        switch("ios", faults=Faults(never_confirms=True), minute_seconds=5) as device,
+        session(device) as cli,
+    ):
+        cli.send_config_set(["ntp server 192.0.2.2"], config_mode_command=REVERT)
         cli.send_command("configure confirm")
-        assert until(lambda: "192.0.2.2" not in device.running)
+        assert "192.0.2.2" in device.running
+        assert until(lambda: "192.0.2.2" not in device.running, 20)
 
 
 def test_a_device_hangs_and_one_floods() -> None:
