@@ -5,9 +5,9 @@ from msgspec.structs import replace
 
 from mspctl import catalog
 from mspctl.errors import BadInput
-from mspctl.handwritten import dump
-from mspctl.records import Json, OptIn
-from tests.samples import zabbix
+from mspctl.handwritten import dump, read
+from mspctl.records import ClientFile, Json, OptIn
+from tests.samples import CLIENT_YML, zabbix
 
 SHIPPED = sorted((path.parent.name, path.stem) for path in catalog.PROVIDERS.glob("*/*.yml"))
 
@@ -177,3 +177,10 @@ def test_how_products_show_themselves_comes_from_their_records(tmp_path: Path) -
     assert "package:our-agent" in found["monitoring"]["ours"]
     assert "broken" not in found["monitoring"]
     assert "hardened_ssh" not in found["remote_access"]  # every host has an sshd
+
+
+@pytest.mark.parametrize(("capability", "name"), SHIPPED)
+def test_a_client_may_choose_every_shipped_product(capability: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "client.yml"
+    path.write_text(f"{CLIENT_YML}services:\n  {capability}:\n    provider: {name}\n")
+    assert read(path, ClientFile, path.name).services[capability].provider == name

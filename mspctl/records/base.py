@@ -28,6 +28,13 @@ Name = Annotated[
     str,
     Meta(pattern=r"^[a-z][a-z0-9-]{0,40}$(?!\n)", description="lower-case letters, digits and dashes"),
 ]
+ProviderName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_-]{0,40}$(?!\n)",
+        description="lower-case letters, digits, dashes and underscores",
+    ),
+]
 Cidr = Annotated[
     str, Meta(extra_json_schema={"format": "cidr"}, description="a network such as 192.0.2.0/24")
 ]

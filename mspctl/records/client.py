@@ -12,6 +12,7 @@ from mspctl.records.base import (
     Json,
     Name,
     Port,
+    ProviderName,
     Record,
     SecretRef,
     Span,
@@ -99,6 +100,7 @@ class Maintenance(Record, frozen=True, kw_only=True):
 
     timezone: Timezone = "UTC"
     windows: tuple[Window, ...] = ()  # none: at any time
+    reboots: bool = False  # hosts that wait for a restart may be restarted in them
 
 
 class Network(Record, frozen=True, kw_only=True):
@@ -168,7 +170,7 @@ class Discovery(Record, frozen=True, kw_only=True):
 class OptIn(Record, frozen=True, kw_only=True):
     """A service the client has chosen, and on what."""
 
-    provider: Name
+    provider: ProviderName
     groups: tuple[str, ...] = ()  # of the inventory, such as server or site_main; none: all managed hosts
     settings: dict[str, Json] = field(default_factory=dict)
     secrets: dict[str, SecretRef] = field(default_factory=dict)
@@ -205,6 +207,8 @@ class ClientFile(Record, frozen=True, kw_only=True):
     maintenance: Maintenance = field(default_factory=Maintenance)
     services: dict[str, OptIn] = field(default_factory=dict)
     exclusions: tuple[Exclusion, ...] = ()
+    redundant: tuple[Annotated[tuple[str, ...], Meta(min_length=2)], ...] = ()
+    """Assets that stand in for one another, by name, id or address: no wave holds two of them."""
     network: NetworkChoices = field(default_factory=NetworkChoices)
 
 
