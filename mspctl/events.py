@@ -13,7 +13,7 @@ from typing import Any
 
 from mspctl.records import HostOutcome, HostStatus, TaskResult
 
-REPORT = "managed_agent_report"  # the variable with which a verify task reports
+REPORTS = ("managed_agent_report", "host_reboot_report")  # variables with which a role's task reports
 RESOURCES = "managed_agent_resources"  # with which the role says what it manages
 MASK = "********"
 _TELLING = 4  # characters: a shorter secret would blacken every text
@@ -44,7 +44,7 @@ def task_result(event: Mapping[str, Any], wave: int, secrets: Sequence[str]) -> 
         status = HostStatus.CHANGED
     if status is HostStatus.FAILED and data.get("ignore_errors"):
         status = HostStatus.OK
-    report = result.get(REPORT)
+    report = next((result[name] for name in REPORTS if name in result), None)
     return TaskResult(
         wave=wave,
         host=str(data.get("host", "")),

@@ -63,6 +63,7 @@ class Inventory(Record, frozen=True, kw_only=True):
     hosts: tuple[Host, ...]
     group_variables: dict[str, dict[str, Json]]
     services: dict[str, OptIn]  # what the client chose, with the provider's defaults under it
+    redundant: tuple[frozenset[str], ...] = ()  # hosts that stand in for one another
 
     def members(self, group: str) -> tuple[str, ...]:
         """Return the names of the hosts in `group`, sorted."""
@@ -81,8 +82,8 @@ def build(
     """Return the inventory of the client `name`, hosts sorted by name.
 
     `generated` names the secrets of each service that are made for every host: `catalog.generated`.
-    Raise BadInput for a service that does not exist, a group that no host is in, or an exclusion of an
-    asset that is not there.
+    Raise BadInput for a service that does not exist, a group that no host is in, or an asset that is named
+    and not there.
     """
     present = sorted((asset for asset in assets if not asset.gone_since), key=lambda asset: asset.name)
     services = chosen_services(client, settings)
@@ -112,6 +113,7 @@ def build(
             },
         },
         services=services,
+        redundant=redundant(client, present),
     )
 
 
@@ -131,6 +133,14 @@ def chosen_services(client: ClientFile, settings: WorkspaceFile) -> dict[str, Op
             else choice
         )
     return merged
+
+
+def redundant(client: ClientFile, assets: Iterable[Asset]) -> tuple[frozenset[str], ...]:
+    """Return the names of the hosts that stand in for one another, a set a group of client.yml."""
+    called = [(asset.name, frozenset(names_of(asset))) for asset in assets] if client.redundant else []
+    return tuple(
+        frozenset(name for name, names in called if not names.isdisjoint(group)) for group in client.redundant
+    )
 
 
 def files(inventory: Inventory) -> dict[str, str]:
@@ -323,7 +333,8 @@ def _check_references(
 ) -> None:
     """Raise BadInput for every name in the hand-written files that means nothing."""
     where = f"inventories/{name}/client.yml"
-    called = {called for asset in assets for called in names_of(asset)} if client.exclusions else set()
+    is_any_named = client.exclusions or client.redundant
+    called = {called for asset in assets for called in names_of(asset)} if is_any_named else set()
     lines = []
     for service, choice in services.items():
         if service not in CAPABILITIES:
@@ -341,9 +352,13 @@ def _check_references(
             for service in exclusion.services
             if service not in services
         ]
-        if assets and exclusion.asset not in called:
-            hint = nearest(exclusion.asset, sorted(called))
-            lines.append(f"{where}: exclusions[{index}].asset: no asset '{exclusion.asset}'{hint}")
+    named = [(f"exclusions[{index}].asset", each.asset) for index, each in enumerate(client.exclusions)]
+    named += [(f"redundant[{index}]", name) for index, group in enumerate(client.redundant) for name in group]
+    lines += [
+        f"{where}: {place}: no asset '{name}'{nearest(name, sorted(called))}"
+        for place, name in named
+        if assets and name not in called
+    ]
     if lines:
         raise BadInput(lines)
 

@@ -5,7 +5,7 @@ not reached, so waves, failure budget, resume and retry are decided here.
 """
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 
 from mspctl.records import HostOutcome, HostStatus, RunEnded, RunRecord, RunStarted
 
@@ -23,6 +23,21 @@ def cut(hosts: Mapping[str, str], share: float) -> tuple[tuple[str, ...], ...]:
     rest = sorted(set(hosts) - set(first))
     size = math.ceil(len(rest) * share)
     return tuple(wave for wave in (first, tuple(rest[:size]), tuple(rest[size:])) if wave)
+
+
+def apart(planned: Sequence[Sequence[str]], groups: Sequence[Set[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return the waves, each cut further where it holds two hosts of one group; the order stays."""
+    found: list[tuple[str, ...]] = []
+    for wave in planned:
+        parts: list[list[str]] = []
+        for host in wave:
+            partners = {name for group in groups if host in group for name in group}
+            part = next((each for each in parts if partners.isdisjoint(each)), None)
+            if part is None:
+                parts.append(part := [])
+            part.append(host)
+        found += map(tuple, parts)
+    return tuple(found)
 
 
 def stop_reason(wave: Sequence[str], outcomes: Mapping[str, HostStatus], budget: float) -> str:

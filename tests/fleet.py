@@ -71,9 +71,16 @@ class Fleet:
 
 @contextmanager
 def running(
-    prefix: str, count: int, network: IPv4Network, capabilities: Sequence[str] = ()
+    prefix: str,
+    count: int,
+    network: IPv4Network,
+    capabilities: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Iterator[Fleet]:
-    """Run `count` hosts in containers whose names begin with `prefix`; nothing of them stays."""
+    """Run `count` hosts in containers whose names begin with `prefix`; nothing of them stays.
+
+    `options` are more of podman's, such as what brings a host back that restarts itself.
+    """
     key = asyncssh.generate_private_key("ssh-ed25519")
     password = secrets.token_urlsafe(24)
     names = [f"{prefix}host{number}" for number in range(1, count + 1)]
@@ -85,7 +92,7 @@ def running(
             podman(
                 "run", "--detach", "--systemd=always", "--name", name,
                 "--hostname", name.removeprefix(prefix),
-                *machine.limit_options(), *(f"--cap-add={each}" for each in capabilities),
+                *machine.limit_options(), *(f"--cap-add={each}" for each in capabilities), *options,
                 "--network", prefix.rstrip("-"), "--ip", str(network[number + 10]), tag,
             )  # fmt: skip
         public = key.export_public_key("openssh").decode()

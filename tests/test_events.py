@@ -104,7 +104,7 @@ json_data = st.recursive(
 def test_a_report_becomes_a_record_without_secrets_whatever_is_in_it(
     report: dict[str, Any], secrets: list[str]
 ) -> None:
-    found = task_result(event(res={events.REPORT: report}), 1, secrets)
+    found = task_result(event(res={events.REPORTS[0]: report}), 1, secrets)
     assert found is not None
     line = encode(found)
 

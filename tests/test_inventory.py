@@ -171,6 +171,13 @@ def test_names_that_mean_nothing_are_told_all_at_once() -> None:
     )
 
 
+def test_assets_that_stand_in_for_one_another_are_hosts_by_name() -> None:
+    client = replace(client_file({}), redundant=(("web", asset("db").addresses[0]),))
+    assert built(asset("web"), asset("db"), client=client).redundant == (frozenset({"web", "db"}),)
+    with pytest.raises(BadInput, match=r"redundant\[0\]: no asset 'db1'; did you mean 'db'"):
+        built(asset("web"), asset("db"), client=replace(client, redundant=(("web", "db1"),)))
+
+
 def test_before_the_first_scan_no_name_is_a_mistake() -> None:
     told = Exclusion(asset="web", reason="leased", owner="sam", expires="2027-01-01")
     client = replace(client_file({"antivirus": replace(CLAMAV, groups=("server",))}), exclusions=(told,))

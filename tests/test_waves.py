@@ -91,3 +91,24 @@ def test_what_is_left_and_what_is_done_are_all(named: dict[str, str], data: st.D
     done = {host for host, status in came.items() if status in waves.DONE}
     assert left == set(named) - done
     assert set(waves.lost(records)) & set(named) <= left
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8), max_size=3),
+    st.lists(st.frozensets(st.sampled_from("abcdefgh"), min_size=2, max_size=4), max_size=3),
+)
+def test_no_wave_holds_two_that_stand_in_for_one_another(
+    planned: list[list[str]], groups: list[frozenset[str]]
+) -> None:
+    parted = waves.apart(planned, groups)
+    assert all(len(group.intersection(wave)) <= 1 for wave in parted for group in groups)
+    assert sorted(host for wave in parted for host in wave) == sorted(
+        host for wave in planned for host in wave
+    )
+    if not groups:
+        assert parted == tuple(tuple(wave) for wave in planned if wave)
+
+
+def test_redundant_hosts_go_one_after_the_other_in_the_order_of_the_waves() -> None:
+    pair = [frozenset({"dc1", "dc2"})]
+    assert waves.apart([("pc1",), ("dc1", "dc2", "pc2")], pair) == (("pc1",), ("dc1", "pc2"), ("dc2",))

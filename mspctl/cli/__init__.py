@@ -25,6 +25,7 @@ from mspctl.cli.offboard import offboard
 from mspctl.cli.onboard import onboard
 from mspctl.cli.provider_side import provider_side
 from mspctl.cli.providers import providers
+from mspctl.cli.reboot import reboot
 from mspctl.cli.report import report
 from mspctl.cli.rollout import rollout
 from mspctl.cli.runs import runs
@@ -55,6 +56,7 @@ _DATA_FLOW = (
     verify,
     drill,
     onboard,
+    reboot,
     coverage,
     network,
     runs,

@@ -19,12 +19,14 @@ from mspctl.cli.report import write_page
 from mspctl.cli.rollout import exit_code, summary
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import told
+from mspctl.inventory import redundant
 from mspctl.netconfig import copies, fleet, push
 from mspctl.netconfig.door import Lost
 from mspctl.netconfig.plan import Plan, Task, plan
 from mspctl.netconfig.push import Outcome, State, Step
 from mspctl.netconfig.restore import can_reverse
 from mspctl.records import (
+    Asset,
     HostOutcome,
     HostStatus,
     Record,
@@ -342,7 +344,9 @@ def _waves(client: Client, found: Scene) -> tuple[tuple[str, ...], ...]:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(found.left_out.items()))
         raise BadInput(f"{client.name}: no device to bring to the baseline: {reasons}")
     likeness = {each.name: each.platform.name for each in found.ready}
-    return waves.cut(likeness, client.workspace.settings().rollout.share)
+    planned = waves.cut(likeness, client.workspace.settings().rollout.share)
+    present = [each for each in client.assets() if isinstance(each, Asset) and not each.gone_since]
+    return waves.apart(planned, redundant(client.file(), present))
 
 
 def _resumed(client: Client, found: Scene, *, check: bool) -> tuple[tuple[str, ...], ...]:

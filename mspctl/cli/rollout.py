@@ -179,7 +179,8 @@ def cut(
         raise BadInput(
             f"{client.name}: no managed host to change; `mspctl inventory {client.name}` says why not"
         )
-    return structs.replace(order, waves=waves.cut(hosts, client.workspace.settings().rollout.share))
+    planned = waves.cut(hosts, client.workspace.settings().rollout.share)
+    return structs.replace(order, waves=waves.apart(planned, built.redundant))
 
 
 def targets(built: Inventory, tags: Sequence[str] = ()) -> dict[str, str]:
@@ -263,7 +264,7 @@ def run_order(
         raise BadInput(lines)
     if order.playbook == PLAYBOOK:
         if not order.check and not any_time:
-            order = _within_windows(client, order, datetime.now(UTC))
+            order = within_windows(client, order, datetime.now(UTC))
         generate(client, built)
         if not _is_removal(order) and not gate.changes_versions(order):
             admit(client, built, _services(built, order.tags), order.check)
@@ -287,7 +288,7 @@ def run_order(
             guard.keep(taken)
     finally:
         if order.playbook == PLAYBOOK:  # a look at the hosts is committed with what it proved
-            client.commit(_message(order, taken))
+            client.commit(message_of(order, taken))
     if _is_removal(order) and not order.check:
         freed = {host for host, status in waves.outcomes(taken).items() if status in waves.DONE}
         admit(client, built, _services(built, order.tags), check=False, left=freed)
@@ -298,8 +299,11 @@ def _is_removal(order: Order) -> bool:
     return order.variables.get("managed_agent_state") == "absent"
 
 
-def _within_windows(client: Client, order: Order, now: datetime) -> Order:
-    """Return `order` less the hosts whose window is closed, and with when each other one closes."""
+def within_windows(client: Client, order: Order, now: datetime) -> Order:
+    """Return `order` less the hosts whose window is closed, and with when each other one closes.
+
+    Raise BadInput where every window is closed.
+    """
     file = client.file()
     sites = windows.of_sites(file)
     where = {asset.name: asset.site for asset in client.assets() if isinstance(asset, Asset)}
@@ -421,7 +425,7 @@ def watching(order: Order) -> Iterator[Callable[[RunRecord], None]]:
         yield watch
 
 
-def _message(order: Order, records: Sequence[RunRecord]) -> str:
+def message_of(order: Order, records: Sequence[RunRecord]) -> str:
     """Return the commit message of a run: what it did to whom."""
     outcomes = [record for record in records if isinstance(record, HostOutcome)]
     lost = [record.host for record in outcomes if record.status in waves.LOST]

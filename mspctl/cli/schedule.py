@@ -38,6 +38,7 @@ JOBS = {
         ("rollout", "{client}", "--apply", "--full"),
         "Sat *-*-* 21:00",
     ),
+    "reboot": Job("Hosts that wait for a restart", ("reboot", "{client}", "--apply"), "Sun *-*-* 03:00"),
     "verify": Job("Proof of every service", ("verify", "{client}"), "*-*-* 06:00"),
     "discover": Job("What is on the network", ("discover", "{client}"), "Mon *-*-* 10:00"),
 }
@@ -50,7 +51,7 @@ JOBS = {
     default="missing",
     show_default=True,
     help="missing: hosts that were off come in later; rollout: everything; full: everything, no host taken "
-    "for unchanged; verify; discover.",
+    "for unchanged; reboot: hosts that wait for a restart; verify; discover.",
 )
 @click.option("--calendar", metavar="WHEN", help='When, as in systemd.time(7), such as "Mon..Fri 22:30".')
 @click.option(

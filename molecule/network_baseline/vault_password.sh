@@ -1,0 +1,3 @@
+#!/bin/sh
+# Of the scenario's copies, which nobody keeps.
+echo molecule
