@@ -101,7 +101,7 @@ def run(
         for number, hosts in enumerate(order.waves, 1):
             began = datetime.now(UTC)
             if late := windows.late(order.deadlines, hosts, began, longest):
-                return _ended(record, "stopped", _too_late(number, late))
+                return _ended(record, "stopped", too_late(number, late))
             record(WaveStarted(wave=number, hosts=hosts, at=began))
             came_out = _wave(underway, number, hosts)
             longest = max(longest, (datetime.now(UTC) - began).total_seconds())
@@ -114,7 +114,8 @@ def run(
     return _ended(record, "complete", "")
 
 
-def _too_late(number: int, hosts: Sequence[str]) -> str:
+def too_late(number: int, hosts: Sequence[str]) -> str:
+    """Return why a run stops before a wave that would outlast its hosts' windows."""
     return f"wave {number} would not end within the maintenance window of {', '.join(hosts)}"
 
 

@@ -84,6 +84,7 @@ def build(root: Path, lab: Mapping[str, Any], say: Callable[[str], None] = lambd
         (CLIENT, "directory_password", lab["directory"]["password"]),
         (CLIENT, "switch_password", _device(lab, "sw-office")["password"]),
         (CLIENT, "switch_enable", _device(lab, "sw-office")["enable_password"]),
+        (CLIENT, "core_switch_enable", _device(lab, "sw-servers")["enable_password"]),
         ("provider", "zabbix_api_password", lab["zabbix"]["password"]),
         ("provider", "our_key", Path(lab["ssh"]["key_file"]).read_text()),
         ("provider", "our_sudo_password", lab["ssh"]["become_password"]),

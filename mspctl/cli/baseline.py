@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import click
 from msgspec import structs
 
-from mspctl import catalog, waves
+from mspctl import catalog, waves, windows
 from mspctl.cli import devices as stage
 from mspctl.cli.devices import Ready, Scene, scene
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, progress, table
 from mspctl.cli.report import write_page
-from mspctl.cli.rollout import exit_code, summary
+from mspctl.cli.rollout import exit_code, summary, within_windows
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import told
 from mspctl.inventory import redundant
@@ -38,6 +38,7 @@ from mspctl.records import (
     VerdictState,
     WaveStarted,
 )
+from mspctl.rollout import Order, too_late
 from mspctl.workspace import Client
 
 PLAYBOOK = "network_baseline"
@@ -120,6 +121,9 @@ def check(client: Client, names: tuple[str, ...], at_once: int, as_json: bool) -
 @click.option("--at-once", default=fleet.AT_ONCE, show_default=True, type=click.IntRange(1, 100),
     help="Devices worked on at the same time.",
 )  # fmt: skip
+@click.option(
+    "--outside-window", "any_time", is_flag=True, help="Change devices also outside their maintenance window."
+)
 @json_option
 @client_argument
 @click.argument("names", metavar="[DEVICE]...", nargs=-1)
@@ -132,6 +136,7 @@ def baseline(
     accept_risk: bool,
     resume: bool,
     at_once: int,
+    any_time: bool,
     as_json: bool,
 ) -> None:
     """Bring devices to the baseline: only lines that a rule names are added, replaced or taken away.
@@ -150,15 +155,36 @@ def baseline(
     if resume and names:
         raise click.UsageError("--resume goes on with the run as it was; names do not go with it")
     with client.lock(f"mspctl network baseline {client.name}"):
-        found = scene(client, names, configured=True)
-        for name, reason in sorted(found.left_out.items()):
-            note(f"{name}: left out: {reason}")
+        found = _seen(client, names)
         work = stage.tasks(found, accept_risk=accept_risk)
         planned = _resumed(client, found, check=not apply_) if resume else _waves(client, found)
         run = _Run(client, found, work, check=not apply_, wants_diff=wants_diff, at_once=at_once)
+        if apply_ and not any_time:
+            planned = run.inside_windows(planned)
         records = run.through(planned, resumes=_last(client) if resume else "")
     answer(records, _told(records, wants_diff), as_json)
     sys.exit(exit_code(records))
+
+
+def brought(client: Client, *, apply_: bool, any_time: bool) -> tuple[RunRecord, ...]:
+    """Bring all devices to the baseline as part of an onboarding, or look what that would be.
+
+    One commit; needs the client's lock. Raise BadInput where there is no device to go to, or no window open.
+    """
+    found = _seen(client, ())
+    planned = _waves(client, found)
+    run = _Run(client, found, stage.tasks(found), check=not apply_, wants_diff=False, at_once=fleet.AT_ONCE)
+    if apply_ and not any_time:
+        planned = run.inside_windows(planned)
+    return run.through(planned, resumes="")
+
+
+def _seen(client: Client, names: Sequence[str]) -> Scene:
+    """Return the devices that have rules; say who is left out, and why."""
+    found = scene(client, names, configured=True)
+    for name, reason in sorted(found.left_out.items()):
+        note(f"{name}: left out: {reason}")
+    return found
 
 
 def restored(client: Client, name: str, wanted: str, *, apply_: bool) -> ExitCode:
@@ -198,6 +224,17 @@ class _Run:
         self._verdicts: list[Verdict] = []
         self._writing = threading.Lock()
         self._secrets = tuple(found.secrets.values())
+        self._deadlines: dict[str, datetime] = {}
+
+    def inside_windows(self, planned: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+        """Return the waves less the devices whose window is closed; the run keeps to when the others close.
+
+        Raise BadInput where every window is closed.
+        """
+        wanted = Order(playbook=PLAYBOOK, waves=tuple(map(tuple, planned)))
+        order = within_windows(self._client, wanted, datetime.now(UTC))
+        self._deadlines = order.deadlines
+        return order.waves
 
     def through(self, planned: Sequence[Sequence[str]], *, resumes: str) -> tuple[RunRecord, ...]:
         """Run wave by wave; return the records. One commit. Needs the client's lock."""
@@ -243,9 +280,12 @@ class _Run:
         report: Callable[[str, int, int], None],
     ) -> tuple[str, str]:
         budget = self._client.workspace.settings().rollout.failure_budget
-        total, done = sum(map(len, planned)), 0
+        total, done, longest = sum(map(len, planned)), 0, 0.0
         for number, hosts in enumerate(planned, 1):
-            record(WaveStarted(wave=number, hosts=tuple(hosts), at=datetime.now(UTC)))
+            began = datetime.now(UTC)
+            if late := windows.late(self._deadlines, hosts, began, longest):
+                return "stopped", too_late(number, late)
+            record(WaveStarted(wave=number, hosts=tuple(hosts), at=began))
             came_out: dict[str, HostStatus] = {}
 
             def work(name: str, number: int = number) -> Outcome:
@@ -267,6 +307,7 @@ class _Run:
 
             if fleet.each(list(hosts), work, take, self._at_once):
                 return "interrupted", "stopped by the engineer"
+            longest = max(longest, (datetime.now(UTC) - began).total_seconds())
             reason = waves.stop_reason(hosts, came_out, budget)
             if reason and number < len(planned):
                 return "stopped", f"wave {number}: {reason}"

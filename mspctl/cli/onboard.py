@@ -7,6 +7,7 @@ from msgspec import structs
 
 from mspctl import verify as verify_stage
 from mspctl import waves
+from mspctl.cli.baseline import brought
 from mspctl.cli.coverage import coverage_text
 from mspctl.cli.discover import asset_table, observe
 from mspctl.cli.enrolment import introduce
@@ -15,9 +16,9 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note
 from mspctl.cli.rollout import PLAYBOOK, cut, exit_code, run_order, summary, targets, verdict
 from mspctl.cli.verify import prove
-from mspctl.errors import ExitCode, MspctlError
+from mspctl.errors import BadInput, ExitCode, MspctlError
 from mspctl.inventory import Inventory
-from mspctl.records import RunStarted
+from mspctl.records import RunRecord, RunStarted
 from mspctl.rollout import Order
 from mspctl.workspace import Client
 
@@ -55,6 +56,8 @@ def onboard(
 ) -> None:
     """Discover, enrol, write the inventory, roll out, verify: each step a commit, each safe to repeat.
 
+    Network devices are brought to the baseline as well where client.yml says `network: {onboard: true}`.
+
     An interrupted onboarding goes on where it was: hosts that are done are not touched again. Run it twice,
     and the second time changes nothing and says so. With --json the answer is the coverage, or the run's
     records of a preview.
@@ -72,23 +75,46 @@ def onboard(
             _introduce(client)
         note(f"{client.name}: inventory")
         built = write_inventory(client)
-        if not targets(built):
+        records: tuple[RunRecord, ...] = ()
+        if targets(built):
+            note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
+            order = _order(client, built, apply_, forks)
+            records = run_order(client, built, order, ask_become_pass, any_time=any_time, full=full)
+        else:
             note(f"{client.name}: no host to roll out to; `mspctl inventory {client.name}` says why")
-            sys.exit(ExitCode.OK)
-        note(f"{client.name}: rollout{'' if apply_ else ' (preview)'}")
-        order = _order(client, built, apply_, forks)
-        records = run_order(client, built, order, ask_become_pass, any_time=any_time, full=full)
-        code = exit_code(records)
-        if not apply_ or code is ExitCode.INTERRUPTED:
-            answer(records, summary(records), as_json)
-            sys.exit(code)
-        if not as_json:
+        if records and not as_json:
             click.echo(summary(records))
+        is_stopped = bool(records) and exit_code(records) is ExitCode.INTERRUPTED
+        devices = () if is_stopped else _network(client, apply_, any_time)
+        if devices and not as_json:
+            click.echo(summary(devices))
+        done = [each for each in (records, devices) if each]
+        code = max(map(exit_code, done), default=ExitCode.OK)
+        if not apply_ or not done or code is ExitCode.INTERRUPTED:
+            answer((*records, *devices), "", as_json) if as_json else None
+            sys.exit(code)
         note(f"{client.name}: verify")
         coverage = prove(client, built, wait_seconds, forks, ask_become_pass)
     page = client.path / "reports" / "index.html"
-    answer(coverage, f"{coverage_text(coverage)}\n\n{verdict(records)}\npage: {page}", as_json)
+    told = "\n".join((*map(verdict, done), f"page: {page}"))
+    answer(coverage, f"{coverage_text(coverage)}\n\n{told}", as_json)
     sys.exit(code if verify_stage.is_complete(coverage) else max(code, ExitCode.NOT_COVERED))
+
+
+def _network(client: Client, apply_: bool, any_time: bool) -> tuple[RunRecord, ...]:
+    """Bring the network devices to the baseline where the client chose that; return the run's records.
+
+    What keeps it from beginning is said, and keeps nothing else: hosts are proved all the same.
+    """
+    if not client.file().network.onboard:
+        return ()
+    note(f"{client.name}: network baseline{'' if apply_ else ' (preview)'}")
+    try:
+        return brought(client, apply_=apply_, any_time=any_time)
+    except BadInput as error:
+        for line in error.lines:
+            note(f"{client.name}: network: {line}")
+        return ()
 
 
 def _introduce(client: Client) -> None:

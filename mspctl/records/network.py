@@ -84,6 +84,7 @@ class Waiver(Record, frozen=True, kw_only=True):
 class NetworkChoices(Record, frozen=True, kw_only=True):
     """`network` of client.yml and of mspctl.yml."""
 
+    onboard: bool = False  # `mspctl onboard` brings the devices to the baseline as well
     connection: NetworkConnection = field(default_factory=NetworkConnection)
     parameters: Parameters = field(default_factory=Parameters)
     devices: dict[str, NetworkDevice] = field(default_factory=dict)  # by the asset's name

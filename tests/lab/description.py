@@ -112,6 +112,11 @@ class Description:
         return next(image for image in self.images if image.name == name)
 
     @property
+    def simulated(self) -> tuple[Host, ...]:
+        """The network devices that are simulated; each is started with the name of its platform."""
+        return tuple(host for host in self.hosts if host.image == "network")
+
+    @property
     def client_hosts(self) -> tuple[Host, ...]:
         """The hosts of the client: all but the router, which holds the lab together, and the provider's."""
         return tuple(host for host in self.hosts if host.network != "provider" and len(host.addresses) == 1)

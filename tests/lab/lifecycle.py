@@ -14,7 +14,6 @@ from tests.lab.podman import containers
 from tests.lab.switches.start import USER, read, with_words
 
 FILE = credentials.DIRECTORY / "lab.json"
-PLATFORM = "ios"  # of the simulated switch
 _READY_SECONDS = 60
 
 
@@ -133,7 +132,7 @@ def write_private_description(description: Description, words: Credentials) -> N
             "password": credentials.directory_password(),
             "computers": directory()["computers"],
         },
-        "network": {"devices": [_router(description), _switch(description)]},
+        "network": {"devices": [_router(description), *map(_device, description.simulated)]},
         "printer": {"printed_file": str(hosts.PRINTED / "bytes")},
     }
     credentials.write_private(FILE, json.dumps(content, indent=2) + "\n")
@@ -170,14 +169,14 @@ def _router(description: Description) -> dict[str, Any]:
     return place | {"user": "netops", "key_file": str(credentials.TECHNICIAN_KEY)}
 
 
-def _switch(description: Description) -> dict[str, Any]:
-    """Return how to come in to the simulated switch, with a password; and what must never be told of it."""
-    switch = next(host for host in description.hosts if host.image == "switch")
+def _device(host: Host) -> dict[str, Any]:
+    """Return how to come in to a simulated device, with a password; and what must never be told of it."""
+    platform = host.command[-1]
     password = credentials.switch_password()
-    begun = with_words(read(PLATFORM), {"password": password})
-    place = {"name": switch.name, "address": str(switch.address), "platform": PLATFORM}
+    begun = with_words(read(platform), {"password": password})
+    place = {"name": host.name, "address": str(host.address), "platform": platform}
     words = {"user": USER, "password": password, "enable_password": begun.enable_password}
-    key = credentials.host_key(switch.name).with_suffix(".pub").read_text().split()[:2]
+    key = credentials.host_key(host.name).with_suffix(".pub").read_text().split()[:2]
     return place | words | {"host_key": " ".join(key), "planted": list(begun.secrets)}
 
 

@@ -33,8 +33,8 @@ def files(description: Description, host: Host, resolvers: list[str]) -> tuple[F
         made += _access(host)
     if host.image == "router":
         made += _network_access()
-    if host.image == "switch":
-        made += _switch(host)
+    if host.image == "network":
+        made += _simulation(host)
     if host.image in ("web", "noc"):
         made += _certificate(full_name(description, host), host)
     if host.image == "dc":
@@ -93,8 +93,8 @@ def _network_access() -> Iterator[File]:
     yield File("/home/netops/.ssh/authorized_keys", allowed, 0o600, NETOPS_ID)
 
 
-def _switch(host: Host) -> Iterator[File]:
-    """Yield the simulation that a switch runs, with the key and the password of its own."""
+def _simulation(host: Host) -> Iterator[File]:
+    """Yield the simulation that a network device runs, with the key and the password of its own."""
     yield File("/etc/lab/host_key", credentials.host_key(host.name).read_bytes(), 0o600)
     yield File("/etc/lab/password", credentials.switch_password().encode(), 0o600)
     for folder in ("tests", "tests/lab"):

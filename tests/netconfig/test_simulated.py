@@ -75,3 +75,15 @@ def test_a_configuration_is_brought_back(name: str) -> None:
         back = bring(task(name, accept_risk=True), door(device), wanted=wanted).outcome
         assert back.state is State.INTENDED, back.problem
         assert copies.is_same(push.look(door(device), platform)[0].running, wanted, platform)
+
+
+@pytest.mark.parametrize("name", sorted(set(CONFIGURED) - {"frr"}))
+def test_an_account_that_nobody_named_is_told(name: str) -> None:
+    """Each simulated device begins with one that its last provider left; RouterOS exports none."""
+    with switch(NAMES.get(name, name)) as device:
+        found = bring(task(name), door(device), check=True).outcome
+        assert found.plan is not None
+        (accounts,) = (each for each in found.plan.verdicts if each.rule == "NB-02")
+        assert accounts.state is VerdictState.FAIL
+        told = [line for line in found.plan.by_hand if "an account that admins does not name" in line]
+        assert told and not any("technician" in line for line in told)

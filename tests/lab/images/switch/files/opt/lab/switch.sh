@@ -1,6 +1,0 @@
-#!/bin/sh
-# The switch: a command line by SSH, and SNMP.
-cd /opt/lab
-python3 -W ignore -m tests.lab.switches --platform ios --first 0.0.0.0 --port 22 --hostname "$(hostname)" \
-    --host-key /etc/lab/host_key --password-file /etc/lab/password &
-exec /opt/lab/agent.sh /opt/lab/switch
