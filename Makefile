@@ -49,8 +49,11 @@ check: setup ## lint, types, architecture, Ansible's production profile
 role-docs: setup ## write the tables of variables in the roles' READMEs
 	@$(BIN)/python .config/role_docs.py
 
-bench: setup ## measure discovery and inventories beside their peers (root; nmap if it is there)
+bench: setup build/pyinfra ## measure discovery, inventories, rollouts and network baselines beside their peers (root)
 	@$(BIN)/python -m benchmarks
+
+build/pyinfra: # in an environment of its own: it wants another paramiko than netmiko does
+	@$(PYTHON) -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check 'pyinfra~=3.10'
 
 lab: setup ## bring the lab client up
 	@$(BIN)/python -m tests.lab up

@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 
-ALL = ("sweep", "inventory")
+ALL = ("sweep", "inventory", "rollout", "network")
 
 
 def main() -> int:

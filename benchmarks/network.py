@@ -1,12 +1,13 @@
 """The baseline on simulated switches far away, beside `cisco.ios` and plain netmiko.
 
-    python -m benchmarks.network [--devices 50] [--delay 40] [--peer VENV] [--only ours,netmiko,cisco.ios]
+    python -m benchmarks.network [--devices 50] [--delay 40] [--peer VENV] [--only ours,netmiko,sequential,cisco.ios]
 
 VENV is an environment of its own that holds Ansible's collections and paramiko:
 `python3 -m venv VENV && VENV/bin/pip install ansible paramiko`; without it cisco.ios is left out. Every
 contestant changes a fresh fleet. Ours is the whole command: backup, judgement, timer, push, second session,
 judgement again, confirmation, saving, records and commits. The others type the same lines, and do less:
-cisco.ios reads facts, keeps a copy, types, saves and reads facts again; netmiko reads, types, reads, saves.
+cisco.ios reads facts, keeps a copy, types, saves and reads facts again; netmiko reads, types, reads, saves,
+with as many threads, and `sequential` one device after the other.
 Processor time is the controller's: the fleet runs in processes of its own.
 """
 
@@ -48,6 +49,7 @@ PARAMETERS = Parameters(
     management_networks=("127.0.0.0/8", "10.203.40.0/24"),
 )
 SECRETS = {"authentication": "Auth-Secret-77", "privacy": "Priv-Secret-88"}
+CONTESTANTS = ("ours", "netmiko", "sequential", "cisco.ios")
 _LIMIT_SECONDS = 1800
 
 
@@ -240,7 +242,7 @@ def cisco_ios(
 @click.option("--delay", default=40.0, show_default=True, help="Milliseconds of a round trip.")
 @click.option("--threads", default=15, show_default=True, help="Devices at once, for everybody.")
 @click.option("--peer", type=click.Path(path_type=Path), help="The environment with Ansible's collections.")
-@click.option("--only", default="ours,netmiko,cisco.ios", show_default=True)
+@click.option("--only", default=",".join(CONTESTANTS), show_default=True)
 @click.option("--runs", default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(
@@ -250,7 +252,7 @@ def main(
     chosen = set(only.split(",")) - (set() if peer else {"cisco.ios"})
     found: dict[str, list[Measured]] = {}
     for _ in range(runs):
-        for name in ("ours", "netmiko", "cisco.ios"):
+        for name in CONTESTANTS:
             if name not in chosen:
                 continue
             with tempfile.TemporaryDirectory() as place:
@@ -269,8 +271,8 @@ def main(
                     changes = lines_of(devices[0])
                     if name == "ours":
                         result = ours(devices, folder, threads)
-                    elif name == "netmiko":
-                        result = netmiko(devices, changes, folder, threads)
+                    elif name in ("netmiko", "sequential"):
+                        result = netmiko(devices, changes, folder, threads if name == "netmiko" else 1)
                     else:
                         assert peer
                         result = cisco_ios(devices, changes, folder, threads, peer.absolute())
@@ -285,7 +287,8 @@ def _figures(found: Mapping[str, Sequence[Measured]], count: int) -> list[Figure
         return []
     mine = _median(found["ours"])
     figures = [Figure("devices brought there", mine.done, "devices", count, "asked", more_is_better=True)]
-    for name, wall, processor in (("cisco.ios", "≥ 3", "≥ 4"), ("netmiko", "", "")):
+    goals = (("cisco.ios", "≥ 3", "≥ 4"), ("netmiko", "", ""), ("sequential", "", ""))
+    for name, wall, processor in goals:
         if name in found:
             peer, runs = _median(found[name]), len(found[name])
             figures += [

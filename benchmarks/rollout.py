@@ -2,10 +2,11 @@
 
     python -m benchmarks.rollout [--hosts 8] [--runs 3] [--json]
 
-Each brings the same two agents (benchmarks/agents: 2 packages, 4 folders, 16 files, 3 services) to hosts
+Each brings the same two agents (benchmarks/agents: 2 packages, 4 folders, 17 files, 4 services) to hosts
 that have never seen them, then finds them unchanged; that the hosts came out alike is checked. Each has hosts
 of its own: systemd containers on the lab's base image, removed afterwards. Needs root and podman; pyinfra is
-measured where it is installed: `pip install --group bench`, or --pyinfra PROGRAM.
+measured where build/pyinfra holds it, as `make bench` sees to, or by --pyinfra PROGRAM: it wants another
+paramiko than netmiko does.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from mspctl.records import HostOutcome, HostStatus
 from mspctl.workspace import Client
 from tests import fleet
 from tests.fleet import Fleet
+from tests.workspace import ROOT
 
 AGENTS = Path(__file__).with_name("agents")
 NIGHTLY = AGENTS / "nightly.yml"
@@ -354,8 +356,8 @@ def main() -> None:
 
 
 def _installed_pyinfra() -> str | None:
-    beside = Path(sys.executable).with_name(PYINFRA)
-    return str(beside) if beside.exists() else shutil.which(PYINFRA)
+    own = ROOT / "build" / PYINFRA / "bin" / PYINFRA
+    return str(own) if own.exists() else shutil.which(PYINFRA)
 
 
 if __name__ == "__main__":
