@@ -1,6 +1,6 @@
 """The baseline on simulated switches far away, beside `cisco.ios` and plain netmiko.
 
-    python -m benchmarks.network [--devices 50] [--delay 40] [--peer VENV] [--only ours,netmiko,sequential,cisco.ios]
+    python -m benchmarks.network [--devices 50] [--delay 40] [--peer VENV] [--only ours,netmiko,…]
 
 VENV is an environment of its own that holds Ansible's collections and paramiko:
 `python3 -m venv VENV && VENV/bin/pip install ansible paramiko`; without it cisco.ios is left out. Every
