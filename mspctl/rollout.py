@@ -239,6 +239,7 @@ def _environment(private: Path) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(catalog.PLUGINS / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(catalog.content("roles")),
         "ANSIBLE_CALLBACK_PLUGINS": str(catalog.PLUGINS / "callback"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(catalog.PLUGINS / "connection"),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
         "ANSIBLE_SSH_AGENT": "auto",

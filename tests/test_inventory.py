@@ -112,7 +112,7 @@ def test_no_host_gets_into_a_service_by_what_it_is_called(key: str, name: str) -
         (asset("x", os=""), "unclassified: the scan saw too little to tell what it is"),
         (asset("p", kind="printer", os=""), "takes no agent: printer"),
         (asset("p", kind="router", os="frr"), "takes no agent: router"),
-        (asset("w", os="windows"), "no roles for windows yet"),
+        (asset("m", os="macos"), "no roles for macos yet"),
         (replace(asset("d"), services=()), "does not answer on SSH"),
     ],
 )
