@@ -107,7 +107,7 @@ class Machine:
         script = base64.b64decode(words[words.index("-EncodedCommand") + 1]).decode("utf-16-le")
         self.lines.append(script)
         if found := _REMOVE.search(script):
-            self._remove(found[1])
+            self._remove(found[1].removesuffix("\\."))
             return b""
         assert _SEPARATOR in given, f"not modelled: {script}"
         _, manifest, *data = given.split(_SEPARATOR)

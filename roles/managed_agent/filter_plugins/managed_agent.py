@@ -96,6 +96,7 @@ def families(
             "probes": [_words(each["command"]) for each in platform.get("probes", [])],
         }
         for family, platform in platforms.items()
+        if family != "windows"  # which is looked at otherwise
     }
 
 
