@@ -289,7 +289,7 @@ def check_choice(where: str, service: str, choice: OptIn, own: Path | None = Non
     lines += [
         f"{where}.secrets.{name}: missing: {secret.description} Write vault:NAME."
         for name, secret in sorted(record.secrets.items())
-        if name not in choice.secrets and not secret.generate
+        if name not in choice.secrets and not secret.generate and not secret.optional
     ]
     if choice.version and not any(
         each.uninstall.packages and not each.installer for each in record.platforms.linux().values()

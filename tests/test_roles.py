@@ -132,7 +132,7 @@ def _names_used(what: str, value: Any) -> set[str]:
 
 
 def test_a_vendor_s_package_is_described_alike_for_every_capability() -> None:
-    paths = [path for path in RECORDS if path.stem == "generic_package"]
+    paths = [path for path in RECORDS if path.stem == "generic_installer"]
     texts = {path.read_text().replace(f"capability: {path.parent.name}", "") for path in paths}
     assert (len(paths), len(texts)) == (4, 1)
 

@@ -293,6 +293,9 @@ class Machine:
             service.state, service.start_mode = state, mode
         return {"changed": is_restart or before != (state, mode), "state": state, "exists": True}
 
+    def _win_service_info(self, given: Answer, is_check: bool) -> Answer:
+        return {"exists": given["name"] in self.services, "services": []}
+
     def _win_acl(self, given: Answer, is_check: bool) -> Answer:
         self._must_be_there(given["path"])
         entry = f"{given['type']} {given['user']} {given['rights']}"

@@ -37,10 +37,11 @@ class Generate(Record, frozen=True, kw_only=True):
 
 
 class Secret(Record, frozen=True, kw_only=True):
-    """What comes from the vault; always required."""
+    """What comes from the vault; required unless it is said to be optional."""
 
     description: str
     pattern: str = ""
+    optional: bool = False  # a family of systems that cannot do without it names it in `needs`
     generate: Generate | None = None  # none: set by a person, one for all hosts
 
 
@@ -174,6 +175,7 @@ class Platform(Record, frozen=True, kw_only=True):
     services: tuple[Unit, ...]
     verify: Annotated[tuple[Check, ...], Meta(min_length=1)]
     uninstall: Uninstall
+    needs: tuple[str, ...] = ()  # settings and optional secrets that may not be empty on this family
     space: int | str = 100  # megabytes that have to be free before it is installed, or a template
     directories: tuple[Directory, ...] = ()
     files: tuple[File, ...] = ()
@@ -190,16 +192,21 @@ class WindowsInstaller(Record, frozen=True, kw_only=True):
     At least one of `product`, `product_id` and `service` says whether it is.
     """
 
-    kind: Literal["msi", "exe"]
+    kind: Annotated[str, Meta(pattern=r"^(msi|exe|\{\{.*\}\})$", description="msi, exe or a template")]
     url: str
     secret: bool = False  # the address, or an argument, enrols whoever has it
     sha256: str = ""  # none: the certificate of whoever sends it has to do
     file: str = ""  # what it has to be called, for vendors who read their token from its name
-    arguments: tuple[str, ...] = ()  # silent; those of msiexec itself are the role's
+    arguments: (
+        tuple[str, ...] | str
+    ) = ()  # silent, or a template that gives a list; msiexec's own are the role's
+    codes: tuple[
+        int, ...
+    ] = ()  # that mean success besides 0, and 3010: success, once the machine was restarted
     product: str = ""  # what it is called among the installed programs; `*` stands for anything
     product_id: str = ""  # its key there, where that never changes
     service: str = ""  # that it brings
-    removal: tuple[str, ...] = ()  # silent arguments of an exe's uninstaller
+    removal: tuple[str, ...] | str = ()  # silent arguments of an exe's uninstaller
 
 
 class WindowsDirectory(Record, frozen=True, kw_only=True):
@@ -257,6 +264,7 @@ class WindowsPlatform(Record, frozen=True, kw_only=True):
     """The product on Windows."""
 
     tested_on: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     installer: WindowsInstaller | None = None  # none: Windows has it already
     directories: tuple[WindowsDirectory, ...] = ()
     files: tuple[WindowsFile, ...] = ()
