@@ -98,7 +98,7 @@ def generated(services: Mapping[str, OptIn], own: Path | None = None) -> dict[st
 
 
 def on_windows(services: Mapping[str, OptIn], own: Path | None = None) -> frozenset[str]:
-    """Return those of the chosen services whose product goes on Windows. Raise BadInput as `provider` does."""
+    """Return the chosen services whose product goes on Windows. Raise BadInput as `provider` does."""
     return frozenset(
         service
         for service, choice in services.items()
@@ -222,7 +222,7 @@ def _windows_mistakes(platform: WindowsPlatform, where: str) -> Iterator[str]:
     private = tuple(f"{each.path}\\" for each in platform.directories if each.private)
     for number, file in enumerate(platform.files):
         if file.secret and not file.path.startswith(private or ("\0",)):
-            yield f"{where}.files[{number}]: holds a secret, so it belongs in a directory with `private: true`"
+            yield f"{where}.files[{number}]: holds a secret, so it needs a directory with `private: true`"
         if "secrets." in file.content and not file.secret:
             yield f"{where}.files[{number}]: uses a secret, so it needs `secret: true`"
     for number, check in enumerate(platform.verify):

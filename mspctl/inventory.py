@@ -35,6 +35,7 @@ from mspctl.remoting import Certificates, Way, way_in
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
 WINDOWS = "windows"
+WINRM = "mspctl_winrm"  # the connection plugin
 AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
@@ -70,7 +71,7 @@ class Entrance(NamedTuple):
         """Return what says so to mspctl/ansible/connection/mspctl_winrm.py."""
         authority = self.windows.ca_file if self.windows.ca_file and not self.way.pin else ""
         found: dict[str, Json] = {
-            "ansible_connection": "mspctl_winrm",
+            "ansible_connection": WINRM,
             "ansible_become": False,  # who logs in is an administrator, or he is nobody
             "ansible_port": self.way.port,
             "ansible_user": self.windows.user,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from mspctl.facts import facts
@@ -44,7 +45,7 @@ class Pins(NamedTuple):
     """What machines have to show before anything is said to them."""
 
     host_keys: Mapping[str, str]  # by address, or [address]:port
-    certificates: Certificates = {}
+    certificates: Certificates = MappingProxyType({})
 
 
 class Login(Record, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ class Way(NamedTuple):
     """How a host is reached by its remote management, and how it is known to be itself."""
 
     port: int
-    pin: str  # the SHA-256 of the key in its certificate; "" where an authority vouches for it, or NTLM's key does
+    pin: str  # the SHA-256 of its certificate's key; "" where an authority vouches for it, or NTLM does
     names: tuple[str, ...]  # what a signed certificate may call it
 
 

@@ -318,6 +318,14 @@ def _write_private(path: Path, text: str) -> None:
         stream.write(text)
 
 
+def has_windows_modules() -> bool:
+    """Return whether Ansible finds its modules for Windows, which ansible-core lacks."""
+    named = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)
+    places = (*named, "~/.ansible/collections", "/usr/share/ansible/collections", *sys.path)
+    module = Path("ansible_collections/ansible/windows/plugins/modules/win_package.ps1")
+    return any((Path(place).expanduser() / module).is_file() for place in places if place)
+
+
 def limited(inventory: Path, pattern: str) -> frozenset[str]:
     """Return the hosts of an inventory file that Ansible's own reading of `-l pattern` selects.
 

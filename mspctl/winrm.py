@@ -144,7 +144,7 @@ def _talk(errand: Errand, most_bytes: int, given_up: threading.Event) -> Said:
 def protocol(
     door: Door, *, most_bytes: int, given_up: threading.Event, operation_seconds: int = _OPERATION_SECONDS
 ) -> "Protocol":
-    """Return how to talk to a host, once its certificate was judged; held to it, and to `most_bytes` an answer.
+    """Return how to talk to a host whose certificate was judged; held to it, and to `most_bytes` an answer.
 
     Nothing that needs a login was said yet. Whatever is raised, here and later, `in_words` explains.
     """

@@ -29,8 +29,8 @@ def test_an_unknown_provider_is_told_with_the_nearest() -> None:
         catalog.provider("monitoring", "zabix")
     with pytest.raises(
         BadInput,
-        match="no monitoring provider 'qqqq'; known: atera, connectwise_automate, datto_rmm, generic_installer, "
-        "ninjaone, node_exporter, zabbix",
+        match="no monitoring provider 'qqqq'; known: atera, connectwise_automate, datto_rmm, "
+        "generic_installer, ninjaone, node_exporter, zabbix",
     ):
         catalog.provider("monitoring", "qqqq")
     with pytest.raises(BadInput, match="no nonsense provider 'x'; known: none"):

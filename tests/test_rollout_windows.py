@@ -1,7 +1,8 @@
-"""A rollout onto Windows, simulated: real mspctl, real Ansible, its real connection and modules on the wire, and a
-model of a machine at the other end. No Windows was there, no PowerShell was run: docs/windows.md.
+"""A rollout onto Windows, simulated: real mspctl, real Ansible, its real modules on the wire, a model of a
+machine at the other end. No Windows was there, no PowerShell was run: docs/windows.md.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -97,7 +98,7 @@ MODELS: dict[str, dict[str, Model]] = {
 
 def models() -> dict[str, Model]:
     """Return the model of each script of the records, by its text."""
-    found = {}
+    found: dict[str, Model] = {}
     for record, known in MODELS.items():
         platform = catalog.provider(*record.split("/")).platforms.windows
         assert platform and known.keys() == {check.id for check in platform.verify}
@@ -235,3 +236,57 @@ def test_what_the_client_had_stays_as_it_was(client: Client, machine: Machine) -
     after = machine.state()
     assert after.pop("services") == before.pop("services") | {"Zabbix Agent 2": ("started", "delayed")}
     assert after == before and not machine.faults
+
+
+SETUP = b"an exe of a vendor"
+SETUP_URL = "https://portal.example/AgentSetup_acme.exe?site=4711-secret"
+
+
+def test_what_goes_wrong_is_a_line_and_the_next_run_goes_on(
+    tmp_path: Path, client: Client, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.vault().set("datto", SETUP_URL)
+    machine.offers[SETUP_URL] = b"something else"
+    machine.installers[SETUP] = Installer(id="CentraStage", name="Datto RMM", services=("CagService",))
+    settings = {"installer_sha256": hashlib.sha256(SETUP).hexdigest()}
+    choice = {"provider": "datto_rmm", "settings": settings, "secrets": {"installer_url": "vault:datto"}}
+    written = client.path / "client.yml"
+    text = written.read_text().partition("\nservices:")[0]
+    written.write_text(f"{text}\n{dump({'services': {'monitoring': choice}})}")
+
+    with monkeypatch.context() as without:
+        without.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
+        done = told(client, "rollout")
+        assert "lacks its modules for Windows: host-127-0-0-1; pip install 'mspctl[windows]'" in done.stderr
+    failed = told(client, "rollout", "--apply")
+    (lost,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert "the installer was not fetched: The checksum" in lost.detail and failed.exit_code == 5
+    assert not machine.services.get("CagService") and TEMPORARY not in str(machine.state())
+
+    machine.offers[SETUP_URL] = SETUP
+    assert outcome(client, told(client, "rollout", "--apply"))[0] == "changed"
+    assert machine.services["CagService"].state == "started"
+    assert not [path for path in machine.files if path.startswith(TEMPORARY)]
+    for path in (client.path / "runs").iterdir():
+        assert "4711-secret" not in path.read_text()
+    told(client, "rollout", "--uninstall", "--apply")
+    assert "CagService" in machine.services, "nothing says what it is called among the programs"
+    assert not machine.faults
+
+
+def test_a_machine_with_another_certificate_is_told_nothing(
+    tmp_path: Path, client: Client, machine: Machine
+) -> None:
+    other = Machine()
+    with serving(Host(run=other.run)) as host:
+        written = client.path / "client.yml"
+        seen = next((client.path / "observations").iterdir())
+        port = re.search(r"port: (\d+)", written.read_text())
+        assert port
+        for path in (written, seen):
+            path.write_text(path.read_text().replace(port[1], str(host.port)))
+        told(client, "rollout", "--apply", "-t", "monitoring")
+        assert host.actions == []
+    (lost,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert lost.status is HostStatus.UNREACHABLE and "its certificate is not the pinned one" in lost.detail
+    assert not other.lines

@@ -1,5 +1,5 @@
-"""What of the role's part for Windows can be held against something without Windows: module arguments against the
-specifications of ansible.windows, scripts against a grammar of PowerShell, records against their format.
+"""What of the role's part for Windows can be held against something without Windows: module arguments against
+the specifications of ansible.windows, scripts against a grammar of PowerShell, records against their format.
 """
 
 import json
@@ -126,7 +126,7 @@ def test_a_record_is_sound_and_says_that_nobody_tried_it(path: Path) -> None:
     ("change", "said"),
     [
         (("    directories:\n", "    presence: []\n    directories:\n"), "presence"),
-        (("private: true", "private: false"), "files[0]: holds a secret, so it belongs in a directory"),
+        (("private: true", "private: false"), "files[0]: holds a secret, so it needs a directory"),
         (("secret: true\n", "secret: false\n"), "files[0]: uses a secret, so it needs `secret: true`"),
         (("param([string] $Name)", "{{ settings.server }}"), "verify[0].script: a template"),
         (("restarts: [Zabbix Agent 2]", "restarts: [Zabbix]"), "restarts: no service 'Zabbix'"),

@@ -1,7 +1,7 @@
 """ansible.windows as it is released: fetched once into build/collections, 2 MB of the wheel's 500.
 
-The wheel of the package `ansible` holds every collection; only this one is unpacked of it. What a test was run
-against, `VERSION` says.
+The wheel of the package `ansible` holds every collection; only this one is unpacked of it. `VERSION` is
+what tests are run against.
 """
 
 import fcntl
@@ -39,10 +39,9 @@ def install() -> Path:
                 subprocess.run((sys.executable, "-m", "pip", "download", *options, WHEEL), check=True)
                 (wheel,) = Path(folder).glob("*.whl")
                 with zipfile.ZipFile(wheel) as archive:
-                    names = [each for each in archive.namelist() if each.startswith(_PREFIX)]
-                    archive.extractall(
-                        COLLECTIONS, sorted(names, key=lambda each: each.endswith("MANIFEST.json"))
-                    )
+                    names = {each for each in archive.namelist() if each.startswith(_PREFIX)}
+                    last = f"{_PREFIX}MANIFEST.json"  # what shows that all of it is there
+                    archive.extractall(COLLECTIONS, [*sorted(names - {last}), last])
         manifest = json.loads((COLLECTIONS / _PREFIX / "MANIFEST.json").read_text())
         assert manifest["collection_info"]["version"] == VERSION
     return COLLECTIONS

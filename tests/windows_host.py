@@ -1,10 +1,11 @@
 """A simulated Windows machine behind the simulated remote management of tests/wsman.py.
 
 Ansible's own connection, wrappers and modules are sent to it for real; it finds in the manifest of
-exec_wrapper.ps1 which module was sent with which arguments, holds these against the module's own specification,
-and does to a small model of a machine (files, registry, services, installed programs) what the module's page
-says. It never executes PowerShell: of a script it knows only those of the role and of the records it was given
-a model of, by their very text. What it proves is what reaches the machine, in which order, and what is left.
+exec_wrapper.ps1 which module was sent with which arguments, holds these against the module's own
+specification, and does to a small model of a machine (files, registry, services, installed programs) what the
+module's page says. It never executes PowerShell: it knows scripts by their very text, those of the role and
+those of records that it was given a model of. What it proves is what reaches the machine, in which order, and
+what is left.
 """
 
 import base64
@@ -95,7 +96,7 @@ class Machine:
     # What comes by remote management
 
     def run(self, line: str, given: bytes) -> bytes:
-        """Return what a command line says, given its standard input; what the model lacks is kept in `faults`."""
+        """Return what a command says, given its standard input; `faults` keeps what the model lacks."""
         try:
             return self._run(line, given)
         except Exception:
@@ -217,7 +218,7 @@ class Machine:
         return {"changed": True}
 
     def _is_same(self, path: str, wanted: Answer) -> bool:
-        return hashlib.sha1(self.files.get(path, b"\0")).hexdigest() == wanted["checksum"]  # noqa: S324
+        return str(wanted["checksum"]) == hashlib.sha1(self.files.get(path, b"\0")).hexdigest()  # noqa: S324
 
     def _win_tempfile(self, given: Answer, is_check: bool) -> Answer:
         path = f"{TEMPORARY}\\{given.get('prefix', 'ansible.')}{uuid.uuid4().hex[:8]}"
@@ -283,10 +284,8 @@ class Machine:
             )
         before = (service.state, service.start_mode)
         mode = given.get("start_mode", service.start_mode)
-        state = {"restarted": "started"}.get(
-            given.get("state", service.state), given.get("state", service.state)
-        )
         is_restart = given.get("state") == "restarted"
+        state = "started" if is_restart else str(given.get("state", service.state))
         if not is_check:
             if state == "started" and (is_restart or service.state != "started"):
                 service.starts += 1

@@ -1,8 +1,9 @@
 """A simulated Windows host: remote management as [MS-WSMV] has it, independent of the product.
 
 It never executes PowerShell: it takes the script, keeps it for the test to compare, and answers what the test
-says; or it hands each command with all of its input to `Host.run`, as tests/windows_host.py does. Login is real: Basic over TLS, NTLM over TLS with channel binding, NTLM over HTTP with each message
-encrypted. Real Windows was not there to try; what this proves is the connection, the messages and the faults.
+says; or it hands each command with all of its input to `Host.run`, as tests/windows_host.py has it. Login is
+real: Basic over TLS, NTLM over TLS with channel binding, NTLM over HTTP with each message encrypted. Real
+Windows was not there to try; what this proves is the connection, the messages and the faults.
 https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv
 """
 

@@ -1,4 +1,4 @@
-"""Ansible's WinRM, held to the certificate that was pinned: as `mspctl inspect` logs in, so does a rollout."""
+"""Ansible's WinRM, held to the certificate that was pinned: a rollout logs in as `mspctl inspect` does."""
 
 import threading
 from typing import Any
