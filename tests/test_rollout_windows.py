@@ -269,8 +269,6 @@ def test_what_goes_wrong_is_a_line_and_the_next_run_goes_on(
     assert not [path for path in machine.files if path.startswith(TEMPORARY)]
     for path in (client.path / "runs").iterdir():
         assert "4711-secret" not in path.read_text()
-    told(client, "rollout", "--uninstall", "--apply")
-    assert "CagService" in machine.services, "nothing says what it is called among the programs"
     assert not machine.faults
 
 
