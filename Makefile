@@ -42,7 +42,8 @@ check: setup ## lint, types, architecture, Ansible's production profile
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --config .config/importlinter.ini
-	@$(BIN)/ansible-lint -c .config/ansible-lint.yml
+	@ANSIBLE_COLLECTIONS_PATH=$$($(BIN)/python -c 'from tests.windows_collection import install; print(install())') \
+	  $(BIN)/ansible-lint -c .config/ansible-lint.yml
 	@$(BIN)/yamllint -c .config/yamllint.yml .
 	@$(BIN)/python .config/role_docs.py --check
 

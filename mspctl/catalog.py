@@ -12,7 +12,7 @@ from typing import get_args
 from mspctl import handwritten
 from mspctl.errors import BadInput
 from mspctl.records import BaselineRule, Json, OptIn, Platform, Provider, Record
-from mspctl.records.provider import Capability, Generate, Setting
+from mspctl.records.provider import Capability, Generate, Setting, WindowsPlatform
 
 PACKAGE = Path(__file__).resolve().parent
 PROVIDERS = PACKAGE / "data" / "providers"
@@ -95,6 +95,15 @@ def generated(services: Mapping[str, OptIn], own: Path | None = None) -> dict[st
         for service, record in records.items()
     }
     return {service: secrets for service, secrets in found.items() if secrets}
+
+
+def on_windows(services: Mapping[str, OptIn], own: Path | None = None) -> frozenset[str]:
+    """Return the chosen services whose product goes on Windows. Raise BadInput as `provider` does."""
+    return frozenset(
+        service
+        for service, choice in services.items()
+        if service in get_args(Capability) and provider(service, choice.provider, own).platforms.windows
+    )
 
 
 class RoleOption(Record, frozen=True, kw_only=True):
@@ -196,7 +205,39 @@ def check_record(path: Path, shown: str) -> tuple[str, ...]:
         lines += [
             f"{shown}: secrets.{name}.pattern: {mistake}" for mistake in _pattern_mistakes(secret.pattern)
         ]
+    if not record.platforms.named():
+        lines.append(f"{shown}: platforms: none; give one of debian, redhat, suse, windows")
+    if record.platforms.windows:
+        lines += _windows_mistakes(record.platforms.windows, f"{shown}: platforms.windows")
     return tuple(lines)
+
+
+def _windows_mistakes(platform: WindowsPlatform, where: str) -> Iterator[str]:
+    """Yield what no schema says of a record's part for Windows."""
+    installer = platform.installer
+    if installer and not (installer.product or installer.product_id or installer.service):
+        yield f"{where}.installer: nothing says whether it is there; give product, product_id or service"
+    if installer and "secrets." in str(installer) and not installer.secret:
+        yield f"{where}.installer: uses a secret, so it needs `secret: true`"
+    private = tuple(f"{each.path}\\" for each in platform.directories if each.private)
+    for number, file in enumerate(platform.files):
+        if file.secret and not file.path.startswith(private or ("\0",)):
+            yield f"{where}.files[{number}]: holds a secret, so it needs a directory with `private: true`"
+        if "secrets." in file.content and not file.secret:
+            yield f"{where}.files[{number}]: uses a secret, so it needs `secret: true`"
+    for number, check in enumerate(platform.verify):
+        if "{{" in check.script or "{%" in check.script:
+            yield f"{where}.verify[{number}].script: a template; hand values in by `parameters` and param(…)"
+        if "secrets." in str(check.parameters):
+            yield f"{where}.verify[{number}].parameters: a secret; checks see none"
+    services = {each.name for each in platform.services}
+    restarted = [
+        *((f"files[{number}]", each.restarts) for number, each in enumerate(platform.files)),
+        *((f"registry[{number}]", each.restarts) for number, each in enumerate(platform.registry)),
+    ]
+    for place, names in restarted:
+        for name in sorted(set(names) - services):
+            yield f"{where}.{place}.restarts: no service '{name}' in this record"
 
 
 def _pattern_mistakes(pattern: str) -> tuple[str, ...]:
@@ -248,10 +289,10 @@ def check_choice(where: str, service: str, choice: OptIn, own: Path | None = Non
     lines += [
         f"{where}.secrets.{name}: missing: {secret.description} Write vault:NAME."
         for name, secret in sorted(record.secrets.items())
-        if name not in choice.secrets and not secret.generate
+        if name not in choice.secrets and not secret.generate and not secret.optional
     ]
     if choice.version and not any(
-        each.uninstall.packages and not each.installer for each in record.platforms.values()
+        each.uninstall.packages and not each.installer for each in record.platforms.linux().values()
     ):
         lines.append(
             f"{where}.version: {choice.provider} comes from its vendor, not from apt; leave it out"

@@ -6,11 +6,11 @@ vault work. A host that is not understood is `unclassified` and belongs to no se
 """
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -26,12 +26,16 @@ from mspctl.records import (
     Override,
     OverridesFile,
     Record,
+    WindowsConnection,
     WorkspaceFile,
 )
 from mspctl.records.provider import Capability
 from mspctl.references import generated_template, variable
+from mspctl.remoting import Certificates, Way, way_in
 
 LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
+WINDOWS = "windows"
+WINRM = "mspctl_winrm"  # the connection plugin
 AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
@@ -57,6 +61,29 @@ class Host(Record, frozen=True, kw_only=True):
     excluded: dict[str, str] = msgspec.field(default_factory=dict)  # service: reason
 
 
+class Entrance(NamedTuple):
+    """How Ansible gets into a Windows host."""
+
+    way: Way
+    windows: WindowsConnection
+
+    def variables(self) -> dict[str, Json]:
+        """Return what says so to mspctl/ansible/connection/mspctl_winrm.py."""
+        authority = self.windows.ca_file if self.windows.ca_file and not self.way.pin else ""
+        found: dict[str, Json] = {
+            "ansible_connection": WINRM,
+            "ansible_become": False,  # who logs in is an administrator, or he is nobody
+            "ansible_port": self.way.port,
+            "ansible_user": self.windows.user,
+            "ansible_password": _reference(self.windows.password),
+            "mspctl_winrm_transport": self.windows.transport,
+            "mspctl_winrm_certificate": self.way.pin or None,
+            "mspctl_winrm_ca_file": _in_workspace(authority) if authority else None,
+            "mspctl_winrm_names": list(self.way.names) if authority else None,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+
 class Inventory(Record, frozen=True, kw_only=True):
     """Every asset of a client as Ansible sees it, and the variables of its groups."""
 
@@ -78,10 +105,14 @@ def build(
     overrides: OverridesFile,
     today: date,
     generated: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    on_windows: Collection[str] = frozenset(),
+    certificates: Certificates = MappingProxyType({}),
 ) -> Inventory:
     """Return the inventory of the client `name`, hosts sorted by name.
 
     `generated` names the secrets of each service that are made for every host: `catalog.generated`.
+    `on_windows` are the services whose product goes on Windows too: `catalog.on_windows`; `certificates` what
+    Windows hosts showed first: `logins.certificates`.
     Raise BadInput for a service that does not exist, a group that no host is in, or an asset that is named
     and not there.
     """
@@ -90,6 +121,16 @@ def build(
     groups = [_groups(asset) for asset in present]
     _check_references(name, client, present, set().union(*groups), services)
     by_asset = {override.asset: override for override in overrides.assets}
+    ways = {
+        asset.id: _windows_way(client, asset, by_asset.get(asset.id), certificates)
+        for asset in present
+        if asset.get("os") == WINDOWS
+    }
+    elsewhere = {
+        service: f"{choice.provider} has no agent for Windows"
+        for service, choice in services.items()
+        if service not in on_windows
+    }
     nobody = login_variables(client.connection)
     logins = {site.name: login_variables(connection_of(client, site.name)) for site in client.sites}
     return Inventory(
@@ -100,7 +141,11 @@ def build(
                 logins.get(asset.site, nobody),
                 by_asset.get(asset.id),
                 services,
-                _excluded(asset, client.exclusions, services, today),
+                {
+                    **(elsewhere if asset.id in ways else {}),
+                    **_excluded(asset, client.exclusions, services, today),
+                },
+                ways.get(asset.id, ""),
             )
             for asset, base in zip(present, groups, strict=True)
         ),
@@ -181,8 +226,9 @@ def _host(
     override: Override | None,
     services: Mapping[str, OptIn],
     excluded: dict[str, str],
+    way: Entrance | str,
 ) -> Host:
-    reason = _left_alone(asset, services, excluded)
+    reason = _left_alone(asset, services, excluded, way)
     chosen = [
         service
         for service, choice in services.items()
@@ -199,9 +245,10 @@ def _host(
             "mspctl_asset": asset.id,
             "mspctl_site": asset.site,
             **({"ansible_connection": "ssh", **login} if asset.get("os") in LINUX else {}),
+            **(way.variables() if isinstance(way, Entrance) else {}),
         },
         discovered={key: value.value for key, value in sorted(asset.profile.items())},
-        overrides=login_variables(override.connection) if override else {},
+        overrides=login_variables(override.connection) if override and not way else {},
         left_alone=reason,
         excluded=excluded,
     )
@@ -239,7 +286,9 @@ def _unclassified(asset: Asset) -> bool:
     return not asset.get("kind") or (not asset.get("os") and asset.get("kind") in AGENT_KINDS)
 
 
-def _left_alone(asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[str, str]) -> str:
+def _left_alone(
+    asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[str, str], way: Entrance | str
+) -> str:
     """Return why nothing is installed on an asset, "" where something may be."""
     if services and set(services) <= set(excluded):
         return next(iter(excluded.values()))
@@ -247,6 +296,8 @@ def _left_alone(asset: Asset, services: Mapping[str, OptIn], excluded: Mapping[s
         return "unclassified: the scan saw too little to tell what it is"
     if (kind := asset.get("kind")) not in AGENT_KINDS:
         return f"takes no agent: {kind}"
+    if asset.get("os") == WINDOWS:
+        return "" if isinstance(way, Entrance) else way
     if (system := asset.get("os")) not in LINUX:
         return f"no roles for {group_name(system)} yet"
     if not any(service.name == "ssh" for service in asset.services):
@@ -305,6 +356,19 @@ def login_variables(connection: Connection) -> dict[str, Json]:
         "ansible_become_password": _reference(connection.become_password),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _windows_way(
+    client: ClientFile, asset: Asset, override: Override | None, certificates: Certificates
+) -> Entrance | str:
+    """Return how Ansible gets into a Windows host, or why it does not."""
+    windows = connection_of(client, asset.site, override).windows or WindowsConnection()
+    way = way_in(asset, windows, certificates)
+    return way if isinstance(way, str) else Entrance(way, windows)
+
+
+def _in_workspace(path: str) -> str:
+    return path if path.startswith(("/", "~")) else f"{{{{ inventory_dir }}}}/../../{path}"
 
 
 def _reference(reference: str | None) -> str | None:

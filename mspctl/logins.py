@@ -1,7 +1,8 @@
 """Whom to log in to, and how: assets, what the client allows and what is pinned → logins; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from mspctl.facts import facts
@@ -16,6 +17,7 @@ from mspctl.records import (
     ScanRecord,
     WindowsConnection,
 )
+from mspctl.remoting import WINRM_PORTS, Certificates, way_in
 
 UNIX = frozenset(
     {
@@ -39,14 +41,11 @@ UNIX = frozenset(
 NEVER_PINNED = "its SSH host key was never pinned: `mspctl discover` pins it"
 
 
-TLS_PORT, PLAIN_PORT = WINRM_PORTS = (5986, 5985)
-
-
 class Pins(NamedTuple):
     """What machines have to show before anything is said to them."""
 
     host_keys: Mapping[str, str]  # by address, or [address]:port
-    certificates: Mapping[tuple[str, int], str] = {}  # SHA-256 of the key, by address and port
+    certificates: Certificates = MappingProxyType({})
 
 
 class Login(Record, frozen=True, kw_only=True):
@@ -102,34 +101,18 @@ def _is_windows(asset: Asset) -> bool:
 
 
 def _by_winrm(asset: Asset, connection: Connection, pins: Pins) -> Login | LeftOut:
-    windows = connection.windows or WindowsConnection()
-    ports = {service.port for service in asset.services}
-    port, address = windows.port or TLS_PORT, asset.addresses[0]
-    pin = windows.certificate or pins.certificates.get((address, port), "")
-    reason = ""
-    if not windows.user or not windows.password:
-        reason = "client.yml names no login for Windows (connection.windows: user, password)"
-    elif not windows.port and TLS_PORT not in ports:
-        reason = (
-            "answers on 5985 only, without TLS: give it a listener for HTTPS, or accept messages encrypted "
-            "by NTLM with connection.windows.port: 5985"
-            if PLAIN_PORT in ports
-            else "does not answer to remote management (5986)"
-        )
-    elif port != PLAIN_PORT and not pin and not windows.ca_file:
-        reason = "its certificate was never seen: `mspctl discover` pins it"
-    if reason:
-        return LeftOut(asset=asset.id, name=asset.name, reason=reason)
-    label, domain = asset.get("hostname") or asset.name, asset.get("domain")
+    way = way_in(asset, connection.windows or WindowsConnection(), pins.certificates)
+    if isinstance(way, str):
+        return LeftOut(asset=asset.id, name=asset.name, reason=way)
     return Login(
         asset=asset.id,
         name=asset.name,
-        address=address,
+        address=asset.addresses[0],
         by="winrm",
-        port=port,
+        port=way.port,
         connection=connection,
-        pin="" if windows.ca_file and not windows.certificate else pin,
-        names=(label, *((f"{label}.{domain}",) if domain else ())),
+        pin=way.pin,
+        names=way.names,
     )
 
 
@@ -184,6 +167,13 @@ def pins(known_hosts: str, log: Iterable[ScanRecord]) -> Pins:
         if key := facts(each).get("tls.key"):
             certificates.setdefault((each.address, each.port or 0), key)
     return Pins(_host_keys(known_hosts), certificates)
+
+
+def certificates(assets: Iterable[Asset], log: Callable[[], Iterable[ScanRecord]]) -> Certificates:
+    """Return the certificates that are pinned, of whatever scan; the log is read where a host is Windows."""
+    if any(_is_windows(asset) and not asset.gone_since for asset in assets):
+        return pins("", log()).certificates
+    return {}
 
 
 def _host_keys(known_hosts: str) -> dict[str, str]:

@@ -239,6 +239,7 @@ def _environment(private: Path) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(catalog.PLUGINS / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(catalog.content("roles")),
         "ANSIBLE_CALLBACK_PLUGINS": str(catalog.PLUGINS / "callback"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(catalog.PLUGINS / "connection"),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
         "ANSIBLE_SSH_AGENT": "auto",
@@ -315,6 +316,14 @@ def _sweep_leftovers() -> None:
 def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         stream.write(text)
+
+
+def has_windows_modules() -> bool:
+    """Return whether Ansible finds its modules for Windows, which ansible-core lacks."""
+    named = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)
+    places = (*named, "~/.ansible/collections", "/usr/share/ansible/collections", *sys.path)
+    module = Path("ansible_collections/ansible/windows/plugins/modules/win_package.ps1")
+    return any((Path(place).expanduser() / module).is_file() for place in places if place)
 
 
 def limited(inventory: Path, pattern: str) -> frozenset[str]:

@@ -132,32 +132,42 @@ def _visit(
     except _Refused as refused:
         answers.put((number, Lost(str(refused))))
     except Exception as error:  # noqa: BLE001 what a host sends gets deep into libraries; none may end the others
-        answers.put((number, Lost(_in_words(errand.door, error))))
+        answers.put((number, Lost(in_words(errand.door, error))))
 
 
 def _talk(errand: Errand, most_bytes: int, given_up: threading.Event) -> Said:
     """Return what a host answered. Raise _Refused, or whatever a library makes of what it sent."""
+    opened = protocol(errand.door, most_bytes=most_bytes, given_up=given_up)
+    return _exchange(opened, errand.script, most_bytes, given_up)
+
+
+def protocol(
+    door: Door, *, most_bytes: int, given_up: threading.Event, operation_seconds: int = _OPERATION_SECONDS
+) -> "Protocol":
+    """Return how to talk to a host whose certificate was judged; held to it, and to `most_bytes` an answer.
+
+    Nothing that needs a login was said yet. Whatever is raised, here and later, `in_words` explains.
+    """
     import winrm.protocol
 
-    door = errand.door
     is_tls = door.port != PLAIN_PORT
     if door.transport == "basic" and not is_tls:
         raise _Refused("basic without TLS would show the password to everybody: use ntlm, or port 5986")
     fingerprint = _certificate(door) if is_tls else ""
     shown = f"[{door.address}]" if ":" in door.address else door.address
-    protocol = winrm.protocol.Protocol(
+    found = winrm.protocol.Protocol(
         endpoint=f"{'https' if is_tls else 'http'}://{shown}:{door.port}/wsman",
         transport="ntlm" if door.transport == "ntlm" else "basic",
         username=door.user,
         password=door.password,
         server_cert_validation="ignore",  # judged above; the session holds to that very certificate
         message_encryption="never" if is_tls else "always",
-        read_timeout_sec=_OPERATION_SECONDS + 10,
-        operation_timeout_sec=_OPERATION_SECONDS,
+        read_timeout_sec=operation_seconds + 10,
+        operation_timeout_sec=operation_seconds,
         proxy=None,
     )
-    protocol.transport = _transport(protocol.transport, most_bytes, fingerprint, given_up)
-    return _exchange(protocol, errand.script, most_bytes, given_up)
+    found.transport = _transport(found.transport, most_bytes, fingerprint, given_up)
+    return found
 
 
 def _exchange(protocol: "Protocol", script: str, most_bytes: int, given_up: threading.Event) -> Said:
@@ -312,13 +322,13 @@ def _names(certificate: x509.Certificate) -> set[str]:
     return names | {str(address) for address in found.get_values_for_type(x509.IPAddress)}
 
 
-def _in_words(door: Door, error: Exception) -> str:
+def in_words(door: Door, error: Exception) -> str:
     """Return why a host was lost, in words an engineer can act upon; nothing of what it wrote itself."""
     from requests.exceptions import ConnectionError as NoConnection
     from requests.exceptions import SSLError, Timeout
     from winrm.exceptions import InvalidCredentialsError, WinRMError, WinRMTransportError, WSManFaultError
 
-    for cause in (error.__context__, error.__cause__):
+    for cause in (error, error.__context__, error.__cause__):
         if isinstance(cause, _Refused):
             return str(cause)
     if isinstance(error, InvalidCredentialsError | PermissionError):

@@ -28,7 +28,9 @@ def test_an_unknown_provider_is_told_with_the_nearest() -> None:
     with pytest.raises(BadInput, match="no monitoring provider 'zabix'; did you mean 'zabbix'"):
         catalog.provider("monitoring", "zabix")
     with pytest.raises(
-        BadInput, match="no monitoring provider 'qqqq'; known: generic_package, node_exporter, zabbix"
+        BadInput,
+        match="no monitoring provider 'qqqq'; known: atera, connectwise_automate, datto_rmm, "
+        "generic_installer, ninjaone, node_exporter, zabbix",
     ):
         catalog.provider("monitoring", "qqqq")
     with pytest.raises(BadInput, match="no nonsense provider 'x'; known: none"):

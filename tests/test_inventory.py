@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mspctl.errors import BadInput
-from mspctl.inventory import Inventory, build, chosen_services, files, group_name, names_of
+from mspctl.inventory import Host, Inventory, build, chosen_services, files, group_name, names_of
 from mspctl.records import (
     Asset,
     ClientFile,
@@ -20,6 +20,7 @@ from mspctl.records import (
     OverridesFile,
     Service,
     Site,
+    WindowsConnection,
     WorkspaceFile,
 )
 from tests.samples import HOSTILE, TODAY, WRITABLE, asset, client_file, zabbix
@@ -112,7 +113,7 @@ def test_no_host_gets_into_a_service_by_what_it_is_called(key: str, name: str) -
         (asset("x", os=""), "unclassified: the scan saw too little to tell what it is"),
         (asset("p", kind="printer", os=""), "takes no agent: printer"),
         (asset("p", kind="router", os="frr"), "takes no agent: router"),
-        (asset("w", os="windows"), "no roles for windows yet"),
+        (asset("m", os="macos"), "no roles for macos yet"),
         (replace(asset("d"), services=()), "does not answer on SSH"),
     ],
 )
@@ -120,6 +121,62 @@ def test_a_host_that_cannot_be_managed_is_left_alone_for_a_reason(found: Asset, 
     (host,) = built(found).hosts
     assert host.left_alone == reason
     assert ("monitoring" in host.groups) == ("antivirus" in host.groups) == (not reason)
+
+
+WINDOWS = WindowsConnection(user="HARBOUR\\tech", password="vault:windows")
+PINNED = {("192.0.2.10", 5986): "a" * 64}
+
+
+def windows_host(
+    login: WindowsConnection | None = WINDOWS,
+    pinned: dict[tuple[str, int], str] = PINNED,
+    on_windows: tuple[str, ...] = ("monitoring",),
+    **more: Any,
+) -> Host:
+    found = asset("pc", kind="workstation", os="windows", os_version="11", hostname="pc", domain="ad.example")
+    found = replace(found, services=(Service(port=5986),), addresses=("192.0.2.10",))
+    client = replace(BOTH, connection=Connection(user="tech", windows=login))
+    overrides = OverridesFile(assets=(Override(asset=found.id, connection=Connection(**more)),))
+    settings = WorkspaceFile(provider="N")
+    (host,) = build("acme", client, settings, [found], overrides, TODAY, {}, on_windows, pinned).hosts
+    return host
+
+
+def test_a_windows_host_is_entered_by_remote_management_and_the_pinned_certificate() -> None:
+    host = windows_host(port=2222)
+    assert host.left_alone == "" and host.overrides == {}
+    assert {"windows", "monitoring"} <= set(host.groups) and "antivirus" not in host.groups
+    assert host.excluded == {"antivirus": "clamav has no agent for Windows"}
+    assert host.connection == {
+        "ansible_host": "192.0.2.10",
+        "ansible_connection": "mspctl_winrm",
+        "ansible_become": False,
+        "ansible_port": 5986,
+        "ansible_user": "HARBOUR\\tech",
+        "ansible_password": "{{ vault_windows }}",
+        "mspctl_winrm_certificate": "a" * 64,
+        "mspctl_asset": "a-pc",
+        "mspctl_site": "main",
+    }
+
+
+def test_an_authority_takes_the_place_of_a_pin_and_an_asset_s_own_key_of_both() -> None:
+    signed = windows_host(replace(WINDOWS, ca_file="ca.pem", transport="basic"), pinned={}).connection
+    assert signed["mspctl_winrm_ca_file"] == "{{ inventory_dir }}/../../ca.pem"
+    assert signed["mspctl_winrm_names"] == ["pc", "pc.ad.example"]
+    assert signed["mspctl_winrm_transport"] == "basic" and "mspctl_winrm_certificate" not in signed
+    own = windows_host(replace(WINDOWS, ca_file="ca.pem"), windows=WindowsConnection(certificate="b" * 64))
+    assert own.connection["mspctl_winrm_certificate"] == "b" * 64
+    assert "mspctl_winrm_ca_file" not in own.connection
+
+
+def test_a_windows_host_that_cannot_be_entered_safely_or_gets_nothing_is_left_alone() -> None:
+    for host, reason in (
+        (windows_host(None), "client.yml names no login for Windows (connection.windows: user, password)"),
+        (windows_host(pinned={}), "its certificate was never seen: `mspctl discover` pins it"),
+        (windows_host(on_windows=()), "clamav has no agent for Windows"),
+    ):
+        assert host.left_alone == reason and "monitoring" not in host.groups
 
 
 def test_a_service_may_be_chosen_for_some_groups_only() -> None:

@@ -1,8 +1,9 @@
 """A simulated Windows host: remote management as [MS-WSMV] has it, independent of the product.
 
 It never executes PowerShell: it takes the script, keeps it for the test to compare, and answers what the test
-says. Login is real: Basic over TLS, NTLM over TLS with channel binding, NTLM over HTTP with each message
-encrypted. Real Windows was not there to try; what this proves is the connection, the messages and the faults.
+says; or it hands each command with all of its input to `Host.run`, as tests/windows_host.py has it. Login is
+real: Basic over TLS, NTLM over TLS with channel binding, NTLM over HTTP with each message encrypted. Real
+Windows was not there to try; what this proves is the connection, the messages and the faults.
 https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv
 """
 
@@ -19,7 +20,7 @@ import struct
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,6 +62,9 @@ class Host:
     encrypted: int = 0
     plain: int = 0
     told: int = 0
+    run: Callable[[str, bytes], bytes] | None = None  # command line and standard input → standard output
+    inputs: dict[str, bytearray] = field(default_factory=dict)  # by command
+    lines: dict[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -242,7 +246,19 @@ class _Connection(BaseHTTPRequestHandler):
             self._message(identifier, f"<w:SelectorSet>{selector}</w:SelectorSet>")
         elif action == "Command":
             host.commands.append(message.findtext(".//rsp:Command", "", _NAMES))
-            self._message(identifier, f"<rsp:CommandId>{uuid.uuid4()}</rsp:CommandId>")
+            command = str(uuid.uuid4()).upper()
+            words = [each.text or "" for each in message.iterfind(".//rsp:Arguments", _NAMES)]
+            host.lines[command] = " ".join([host.commands[-1], *words])
+            self._message(identifier, f"<rsp:CommandId>{command}</rsp:CommandId>")
+        elif action == "Send" and host.run:
+            for each in message.iterfind(".//rsp:Stream", _NAMES):
+                kept = host.inputs.setdefault(each.get("CommandId", ""), bytearray())
+                kept += base64.b64decode(each.text or "")
+            self._message(identifier, "<rsp:SendResponse/>")
+        elif action == "Receive" and host.run:
+            command = message.find(".//rsp:DesiredStream", _NAMES).get("CommandId", "")  # type: ignore[union-attr]
+            said = host.run(host.lines[command], bytes(host.inputs.pop(command, b"")))
+            self._message(identifier, _streams(said, is_done=True))
         elif action == "Send":
             stream = message.findtext(".//rsp:Stream", "", _NAMES)
             host.scripts.append(base64.b64decode(stream).decode("ascii"))

@@ -14,10 +14,11 @@ from mspctl import catalog, process
 from mspctl.cli.inventory import load
 from mspctl.cli.options import complete_clients, json_option
 from mspctl.cli.output import answer, table
+from mspctl.cli.rollout import NO_MODULES
 from mspctl.cli.secret import missing_secrets
 from mspctl.errors import BadInput, ExitCode, MspctlError
 from mspctl.records import Record
-from mspctl.rollout import MEMORY
+from mspctl.rollout import MEMORY, has_windows_modules
 from mspctl.vault import no_password
 from mspctl.workspace import Workspace
 
@@ -76,6 +77,13 @@ def _machine() -> Iterator[Finding]:
     for program, why in {**_PROGRAMS, **_OPTIONAL_PROGRAMS}.items():
         ok = process.is_installed(program)
         yield Finding(what=program, ok=ok, detail=shutil.which(program) or why, needed=program in _PROGRAMS)
+    has_modules = has_windows_modules()
+    yield Finding(
+        what="ansible.windows",
+        ok=has_modules,
+        needed=False,
+        detail="Windows hosts get their agents by it" if has_modules else f"for Windows hosts; {NO_MODULES}",
+    )
     yield Finding(what="roles", ok=catalog.content("roles").is_dir(), detail=str(catalog.content("roles")))
     is_root = os.geteuid() == 0
     yield Finding(

@@ -39,6 +39,7 @@ class Doors:
             each
             for each in planned
             if isinstance(each, Login)
+            and each.by == "ssh"
             and (each.address, each.port)
             == (known[each.name]["ansible_host"], known[each.name]["ansible_port"])
         ]

@@ -10,6 +10,7 @@ from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.errors import BadInput
 from mspctl.inventory import CAPABILITIES, Inventory, build, chosen_services, files
+from mspctl.logins import certificates
 from mspctl.netconfig.field import choices
 from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset
@@ -77,8 +78,18 @@ def load(client: Client) -> Inventory:
     if lines:
         raise BadInput(lines)
     found = [asset for asset in client.assets() if isinstance(asset, Asset)]
-    generated = catalog.generated(chosen_services(file, settings), client.workspace.own_providers)
-    built = build(client.name, file, settings, found, client.overrides(), date.today(), generated)
+    services, own = chosen_services(file, settings), client.workspace.own_providers
+    built = build(
+        client.name,
+        file,
+        settings,
+        found,
+        client.overrides(),
+        date.today(),
+        catalog.generated(services, own),
+        catalog.on_windows(services, own),
+        certificates(found, client.scans),
+    )
     if not (devices := client.devices()):  # reading how platforms are spoken to takes longer than the rest
         return built
     return with_devices(built, choices(file.network, settings.network), devices, catalog.platforms())

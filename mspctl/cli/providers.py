@@ -12,6 +12,8 @@ from mspctl.handwritten import nearest
 from mspctl.records import Provider, Record
 from mspctl.workspace import Workspace
 
+_NOT_TRIED = "not tried"
+
 
 class Listed(Record, frozen=True, kw_only=True):
     """A provider in one line."""
@@ -47,7 +49,7 @@ def list_(workspace: Workspace, as_json: bool) -> None:
             each.name,
             each.title,
             ", ".join(each.platforms),
-            ", ".join(each.tested_on) or "not run",
+            ", ".join(each.tested_on) or _NOT_TRIED,
             each.console or "-",
             each.origin,
         )
@@ -82,12 +84,16 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     ]  # fmt: skip
     does = [
         *(
+            (family, "tried on", ", ".join(platform.tested_on) or _NOT_TRIED)
+            for family, platform in record.platforms.named().items()
+        ),
+        *(
             (family, "packages", " ".join(platform.packages) or "-")
-            for family, platform in record.platforms.items()
+            for family, platform in record.platforms.linux().items()
         ),
         *(
             (family, "check", check.title + (" (optional)" if check.optional else ""))
-            for family, platform in record.platforms.items()
+            for family, platform in record.platforms.named().items()
             for check in platform.verify
         ),
     ]
@@ -148,8 +154,10 @@ def _listed(path: Path, own: Path) -> Listed:
         capability=record.capability,
         name=record.name,
         title=record.title,
-        platforms=tuple(record.platforms),
-        tested_on=tuple(system for platform in record.platforms.values() for system in platform.tested_on),
+        platforms=tuple(record.platforms.named()),
+        tested_on=tuple(
+            system for platform in record.platforms.named().values() for system in platform.tested_on
+        ),
         console=record.console.client if record.console else "",
         origin="workspace" if path.is_relative_to(own) else "shipped",
     )

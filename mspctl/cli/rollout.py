@@ -20,7 +20,7 @@ from mspctl.cli.secret import generate, missing_secrets
 from mspctl.errors import BadInput, ExitCode
 from mspctl.events import MASK
 from mspctl.handwritten import nearest
-from mspctl.inventory import Inventory
+from mspctl.inventory import WINRM, Inventory
 from mspctl.records import (
     Asset,
     CoverageState,
@@ -35,6 +35,7 @@ from mspctl.rollout import Order, Unlock
 from mspctl.workspace import Client
 
 PLAYBOOK = "rollout"
+NO_MODULES = "pip install 'mspctl[windows]'"
 _VERSIONS = {"newest": "upgrade", "previous": "rollback"}
 
 
@@ -262,6 +263,7 @@ def run_order(
     """
     if lines := missing_secrets(client.workspace, client.name):
         raise BadInput(lines)
+    order = _within_reach(client, built, order)
     if order.playbook == PLAYBOOK:
         if not order.check and not any_time:
             order = within_windows(client, order, datetime.now(UTC))
@@ -293,6 +295,22 @@ def run_order(
         freed = {host for host, status in waves.outcomes(taken).items() if status in waves.DONE}
         admit(client, built, _services(built, order.tags), check=False, left=freed)
     return tuple(taken)
+
+
+def _within_reach(client: Client, built: Inventory, order: Order) -> Order:
+    """Return `order` less the Windows hosts where Ansible lacks the modules for them, which is said."""
+    windows_hosts = {host.name for host in built.hosts if host.connection.get("ansible_connection") == WINRM}
+    left = sorted(windows_hosts & {host for wave in order.waves for host in wave})
+    if not left or engine.has_windows_modules():
+        return order
+    line = (
+        f"{client.name}: left out, as Ansible lacks its modules for Windows: {', '.join(left)}; {NO_MODULES}"
+    )
+    rest = waves.only(order.waves, {host for wave in order.waves for host in wave} - set(left))
+    if not rest:
+        raise BadInput(line)
+    note(line)
+    return structs.replace(order, waves=rest)
 
 
 def _is_removal(order: Order) -> bool:

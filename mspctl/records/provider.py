@@ -37,10 +37,11 @@ class Generate(Record, frozen=True, kw_only=True):
 
 
 class Secret(Record, frozen=True, kw_only=True):
-    """What comes from the vault; always required."""
+    """What comes from the vault; required unless it is said to be optional."""
 
     description: str
     pattern: str = ""
+    optional: bool = False  # a family of systems that cannot do without it names it in `needs`
     generate: Generate | None = None  # none: set by a person, one for all hosts
 
 
@@ -169,11 +170,12 @@ class Uninstall(Record, frozen=True, kw_only=True):
 class Platform(Record, frozen=True, kw_only=True):
     """The product on one family of systems."""
 
-    tested_on: Annotated[tuple[str, ...], Meta(min_length=1)]
+    tested_on: tuple[str, ...]  # empty: nobody has tried it yet, and reports say so
     packages: tuple[str, ...]
     services: tuple[Unit, ...]
     verify: Annotated[tuple[Check, ...], Meta(min_length=1)]
     uninstall: Uninstall
+    needs: tuple[str, ...] = ()  # settings and optional secrets that may not be empty on this family
     space: int | str = 100  # megabytes that have to be free before it is installed, or a template
     directories: tuple[Directory, ...] = ()
     files: tuple[File, ...] = ()
@@ -182,6 +184,112 @@ class Platform(Record, frozen=True, kw_only=True):
     prepare: tuple[Preparation, ...] = ()
     trial: Trial | None = None
     presence: tuple[str, ...] = ()  # paths without which it is not installed, whatever packages are there
+
+
+class WindowsInstaller(Record, frozen=True, kw_only=True):
+    """The vendor's own installer; fetched by the host over TLS where the product is not there yet.
+
+    At least one of `product`, `product_id` and `service` says whether it is.
+    """
+
+    kind: Annotated[str, Meta(pattern=r"^(msi|exe|\{\{.*\}\})$", description="msi, exe or a template")]
+    url: str
+    secret: bool = False  # the address, or an argument, enrols whoever has it
+    sha256: str = ""  # none: the certificate of whoever sends it has to do
+    file: str = ""  # what it has to be called, for vendors who read their token from its name
+    arguments: (
+        tuple[str, ...] | str
+    ) = ()  # silent, or a template that gives a list; msiexec's own are the role's
+    codes: tuple[
+        int, ...
+    ] = ()  # that mean success besides 0, and 3010: success, once the machine was restarted
+    product: str = ""  # what it is called among the installed programs; `*` stands for anything
+    product_id: str = ""  # its key there, where that never changes
+    service: str = ""  # that it brings
+    removal: tuple[str, ...] | str = ()  # silent arguments of an exe's uninstaller
+
+
+class WindowsDirectory(Record, frozen=True, kw_only=True):
+    """A folder to make; a private one is for the system and administrators alone."""
+
+    path: str
+    private: bool = False
+
+
+class WindowsFile(Record, frozen=True, kw_only=True):
+    """A file to write; one with a secret lies in a private folder of the same record."""
+
+    path: str
+    content: str
+    secret: bool = False
+    restarts: tuple[str, ...] = ()
+
+
+class RegistryValue(Record, frozen=True, kw_only=True):
+    """Values of one key in the registry, all with the same data."""
+
+    key: str  # HKLM:\…, in full
+    names: tuple[str, ...] | str  # or a template that comes out as a list
+    type: Literal["string", "expandstring", "multistring", "dword", "qword"]
+    data: Json
+    restarts: tuple[str, ...] = ()
+
+
+class WindowsService(Record, frozen=True, kw_only=True):
+    """A service of Windows by its short name."""
+
+    name: str
+    start: Literal["auto", "delayed"] = "auto"
+
+
+class WindowsCheck(Record, frozen=True, kw_only=True):
+    """A read-only proof: a script of PowerShell that says something, or throws why not."""
+
+    id: CheckId
+    title: str
+    script: str  # no template: values come in by its `param(…)`
+    parameters: dict[str, Json] = field(default_factory=dict)
+    expect: str = ""  # a regular expression to be found in what it says
+    optional: bool = False
+
+
+class WindowsUninstall(Record, frozen=True, kw_only=True):
+    """What has to go besides the product, its files and its values in the registry."""
+
+    services: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class WindowsPlatform(Record, frozen=True, kw_only=True):
+    """The product on Windows."""
+
+    tested_on: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    installer: WindowsInstaller | None = None  # none: Windows has it already
+    directories: tuple[WindowsDirectory, ...] = ()
+    files: tuple[WindowsFile, ...] = ()
+    registry: tuple[RegistryValue, ...] = ()
+    services: tuple[WindowsService, ...]
+    verify: Annotated[tuple[WindowsCheck, ...], Meta(min_length=1)]
+    uninstall: WindowsUninstall
+
+
+class Platforms(Record, frozen=True, kw_only=True):
+    """The product on each family of systems, as Ansible calls them in lower case."""
+
+    debian: Platform | None = None
+    redhat: Platform | None = None
+    suse: Platform | None = None
+    windows: WindowsPlatform | None = None
+
+    def linux(self) -> dict[str, Platform]:
+        """Return the families whose systems have packages."""
+        found = {"debian": self.debian, "redhat": self.redhat, "suse": self.suse}
+        return {family: platform for family, platform in found.items() if platform}
+
+    def named(self) -> dict[str, Platform | WindowsPlatform]:
+        """Return every family there is."""
+        return {**self.linux(), **({"windows": self.windows} if self.windows else {})}
 
 
 class Provider(Record, frozen=True, kw_only=True):
@@ -195,6 +303,6 @@ class Provider(Record, frozen=True, kw_only=True):
     secrets: dict[Identifier, Secret]
     console: ConsoleQuery | None
     detect: Detect
-    platforms: Annotated[dict[str, Platform], Meta(min_length=1)]
+    platforms: Platforms
     through: Literal["ssh", "console"] | None = None  # how mspctl runs a command as a technician would
     enrolment: Enrolment | None = None

@@ -104,7 +104,7 @@ def test_messages_are_encrypted_where_there_is_no_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(Host(answer=ANSWER), tls=False) as host:
-        for module in ("mspctl.winrm", "mspctl.logins"):
+        for module in ("mspctl.winrm", "mspctl.remoting"):
             monkeypatch.setattr(f"{module}.PLAIN_PORT", host.port)
         client = client_of(tmp_path, [host], port=host.port)
         done = inspect(client)

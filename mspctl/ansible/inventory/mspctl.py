@@ -24,6 +24,7 @@ from ansible.utils.path import basedir
 from mspctl import catalog
 from mspctl.errors import MspctlError
 from mspctl.inventory import Host, Inventory, build, chosen_services
+from mspctl.logins import certificates
 from mspctl.netconfig.field import choices
 from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset, Json
@@ -84,14 +85,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         try:
             client = Workspace.find(folder, no_password).client(folder.name)
             file, settings = client.file(), client.workspace.settings()
+            found = [asset for asset in client.assets() if isinstance(asset, Asset)]
+            services, own = chosen_services(file, settings), client.workspace.own_providers
             built = build(
                 client.name,
                 file,
                 settings,
-                [asset for asset in client.assets() if isinstance(asset, Asset)],
+                found,
                 client.overrides(),
                 date.today(),
-                catalog.generated(chosen_services(file, settings), client.workspace.own_providers),
+                catalog.generated(services, own),
+                catalog.on_windows(services, own),
+                certificates(found, client.scans),
             )
             if not (devices := client.devices()):  # reading how platforms are spoken to takes longer
                 return built

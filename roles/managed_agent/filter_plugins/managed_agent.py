@@ -25,7 +25,7 @@ THERE = ["file", "directory", "link", "other"]
 # What of a platform is accounted for in `resources`, or does not concern what is on a host.
 KNOWN = frozenset(
     ("packages", "directories", "files", "presence", "services", "probes", "prepare", "trial", "uninstall")
-) | {"installer", "tested_on", "verify", "space"}
+) | {"installer", "needs", "tested_on", "verify", "space"}
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -51,6 +51,14 @@ def secret_problems(values: Mapping[str, Any], declared: Mapping[str, Any]) -> l
         for name in sorted(values.keys() | declared.keys())
         for problem in _secret_problems(name, values, declared)
     ]
+
+
+def needs(
+    platform: Mapping[str, Any], settings: Mapping[str, Any], secrets: Mapping[str, Any], family: str
+) -> list[str]:
+    """Return what a family of systems cannot do without and was not given, a sentence each."""
+    lacking = (name for name in platform.get("needs", []) if not settings.get(name) and not secrets.get(name))
+    return [f"{name}: required on {family}" for name in lacking]
 
 
 def things(platform: Mapping[str, Any]) -> list[str]:
@@ -96,6 +104,7 @@ def families(
             "probes": [_words(each["command"]) for each in platform.get("probes", [])],
         }
         for family, platform in platforms.items()
+        if family != "windows"  # which is looked at otherwise
     }
 
 
@@ -396,6 +405,8 @@ def _setting_problems(name: str, values: Mapping[str, Any], declared: Mapping[st
 def _secret_problems(name: str, values: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[str]:
     if name not in declared:
         yield f"unknown; there are: {', '.join(declared) or 'none'}"
+    elif not values.get(name) and declared[name].get("optional"):
+        return
     elif not values.get(name):
         yield f"missing: {declared[name]['description']}"
     elif not isinstance(values[name], str) or CONTROL_CHARACTERS.search(values[name]):
@@ -445,6 +456,7 @@ class FilterModule:
             "managed_agent_with_defaults": with_defaults,
             "managed_agent_setting_problems": setting_problems,
             "managed_agent_secret_problems": secret_problems,
+            "managed_agent_needs": needs,
             "managed_agent_things": things,
             "managed_agent_installer_things": installer_things,
             "managed_agent_other_signs": other_signs,

@@ -1,0 +1,198 @@
+"""What a provider record's part for Windows asks of a machine, and what the answers mean."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+
+def things(platform: Mapping[str, Any]) -> list[str]:
+    """Return what a platform's agent may have on a machine, each as <kind>:<name>."""
+    uninstall = platform["uninstall"]
+    paths = [
+        *(each["path"] for each in platform.get("files", [])),
+        *(each["path"] for each in platform.get("directories", [])),
+        *uninstall.get("paths", []),
+    ]
+    found = [
+        *installed_things(platform),
+        *(f"service:{name}" for name in uninstall.get("services", [])),
+        *(f"path:{path}" for path in paths),
+        *(f"registry:{_place(each)}" for each in values(platform.get("registry", []))),
+    ]
+    return list(dict.fromkeys(found))
+
+
+def installed_things(platform: Mapping[str, Any]) -> list[str]:
+    """Return what shows that an installer has done its work, each as <kind>:<name>."""
+    installer = platform.get("installer") or {}
+    product = installer.get("product") or installer.get("product_id")
+    service = installer.get("service")
+    return [*([f"product:{product}"] if product else []), *([f"service:{service}"] if service else [])]
+
+
+def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return how products for the same thing show on a machine, less what the agent leaves there."""
+    ours = {*things(platform), *(f"service:{each['name']}" for each in platform.get("services", []))}
+    signs = (sign for named in known.values() for sign in named if sign.startswith("service:"))
+    return list(dict.fromkeys(sign for sign in signs if sign not in ours))
+
+
+def question(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]], receipt: str) -> str:
+    """Return what files/look.ps1 is asked, as JSON; of a platform that is none, the receipt alone."""
+    installer = platform.get("installer") or {}
+    asked: dict[str, list[str]] = {"service": [], "path": []}
+    for thing in [*things(platform), *other_signs(platform, known)] if platform else []:
+        kind, _, name = thing.partition(":")
+        if kind in asked:
+            asked[kind].append(name)
+    products = [{"name": installer.get("product", ""), "id": installer.get("product_id", "")}]
+    return json.dumps(
+        {
+            "products": products if installer else [],
+            "services": asked["service"],
+            "paths": asked["path"],
+            "values": [
+                {"key": each["key"], "name": each["name"]} for each in values(platform.get("registry", []))
+            ],
+            "receipt": receipt,
+        }
+    )
+
+
+def look(result: Mapping[str, Any], platform: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was seen on a machine, in the words of `things`. Raise ValueError for another answer."""
+    said = result.get("output") or [""]
+    try:
+        seen = json.loads(str(said[-1]))
+    except ValueError:
+        raise ValueError("the machine does not say what is on it") from None
+    installer = platform.get("installer") or {}
+    product = installer.get("product") or installer.get("product_id")
+    found = [each for each in seen["products"] if _is_product(each, installer)]
+    there = [
+        *([f"product:{product}"] if found else []),
+        *(f"service:{name}" for name in seen["services"]),
+        *(f"path:{path}" for path in seen["paths"]),
+        *(f"registry:{_place(each)}" for each in seen["registry"]),
+    ]
+    versions = {each["name"] or each["id"]: each["version"] for each in found}
+    return {**seen, "products": found, "there": there, "versions": versions}
+
+
+def _is_product(entry: Mapping[str, Any], installer: Mapping[str, Any]) -> bool:
+    name = str(installer.get("product", "")).lower()
+    is_named = bool(name) and fnmatchcase(str(entry["name"]).lower(), name.replace("[", "[[]"))
+    return is_named or str(entry["id"]).lower() == str(installer.get("product_id", "")).lower()
+
+
+def values(declared: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each value of the registry by itself, given the entries of a record."""
+    return [
+        {
+            "key": each["key"],
+            "name": name,
+            "type": each["type"],
+            "data": each["data"],
+            "restarts": list(each.get("restarts", [])),
+        }
+        for each in declared
+        for name in ([each["names"]] if isinstance(each["names"], str) else each["names"])
+    ]
+
+
+def before(
+    wanted: Iterable[Mapping[str, Any]],
+    seen: Iterable[Mapping[str, Any]],
+    noted: Iterable[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return what stood in the registry before ours: as noted, and for what is new as it is seen now."""
+    there = {_place(each): {key: each[key] for key in ("key", "name", "type", "data")} for each in seen}
+    known = {_place(each): dict(each) for each in noted}
+    for each in wanted:
+        place = _place(each)
+        known.setdefault(place, there.get(place, {"key": each["key"], "name": each["name"]}))
+    return [known[place] for place in sorted(known)]
+
+
+def stale(noted: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return of what was noted those values that ours has no say in any more."""
+    places = {_place(each) for each in wanted}
+    return [each for each in noted if _place(each) not in places]
+
+
+def differing(
+    wanted: Iterable[Mapping[str, Any]], seen: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the values of the registry that are not seen as they are wanted: each costs a call."""
+    there = {_place(each): (each["type"], str(each["data"])) for each in seen}
+    return [each for each in wanted if there.get(_place(each)) != (each["type"], str(each["data"]))]
+
+
+def _place(value: Mapping[str, Any]) -> str:
+    """Return where a value stands; neither keys nor names know upper and lower case."""
+    return f"{value['key']}|{value['name']}".lower()
+
+
+def changed(registered: Mapping[str, Any], item: str) -> list[Mapping[str, Any]]:
+    """Return the items of a loop that were changed, given what the task came to."""
+    return [each[item] for each in registered.get("results", []) if each.get("changed")]
+
+
+def is_there(path: str, seen: Sequence[str]) -> bool:
+    """Return whether a path was seen."""
+    return f"path:{path}" in seen
+
+
+def not_kept(paths: Iterable[str], kept: Sequence[str]) -> list[str]:
+    """Return the paths that were not there before, those inside others first."""
+    return sorted((path for path in paths if f"path:{path}" not in kept), reverse=True)
+
+
+def questions(checks: Iterable[Mapping[str, Any]]) -> str:
+    """Return what files/checks.ps1 is asked, as JSON."""
+    return json.dumps(
+        [
+            {"id": each["id"], "script": each["script"], "parameters": dict(each.get("parameters", {}))}
+            for each in checks
+        ]
+    )
+
+
+def answers(checks: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how each check came out, as a command's result; all failed where the machine says nothing."""
+    try:
+        said = {each["id"]: each for each in json.loads(str((result.get("output") or [""])[-1]))}
+    except ValueError:
+        said = {}
+    found = []
+    for check in checks:
+        answer = said.get(check["id"], {})
+        is_well = answer.get("code") == 0
+        words = str(answer.get("said") or result.get("msg") or "no answer")
+        outcome = {"rc": 0, "stdout": words if answer.get("said") else ""} if is_well else {"rc": 1}
+        found.append({"__managed_agent_check": dict(check), "msg": words, **outcome})
+    return found
+
+
+class FilterModule:
+    """The filters of the role's part for Windows."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return each filter by its name."""
+        return {
+            "managed_agent_windows_things": things,
+            "managed_agent_windows_installed_things": installed_things,
+            "managed_agent_windows_other_signs": other_signs,
+            "managed_agent_windows_question": question,
+            "managed_agent_windows_look": look,
+            "managed_agent_windows_values": values,
+            "managed_agent_windows_before": before,
+            "managed_agent_windows_stale": stale,
+            "managed_agent_windows_differing": differing,
+            "managed_agent_windows_changed": changed,
+            "managed_agent_windows_is_there": is_there,
+            "managed_agent_windows_not_kept": not_kept,
+            "managed_agent_windows_questions": questions,
+            "managed_agent_windows_answers": answers,
+        }

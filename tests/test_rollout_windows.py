@@ -1,0 +1,290 @@
+"""A rollout onto Windows, simulated: real mspctl, real Ansible, its real modules on the wire, a model of a
+machine at the other end. No Windows was there, no PowerShell was run: docs/windows.md.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mspctl import catalog
+from mspctl.cli import main
+from mspctl.cli.discover import update
+from mspctl.handwritten import dump
+from mspctl.records import HostOutcome, HostStatus, Json, Observation, ScanEnded, ScanStarted
+from mspctl.workspace import Client
+from tests.samples import NOW, opened
+from tests.windows_collection import install
+from tests.windows_host import TEMPORARY, Installer, Machine, Model, Refused, Service
+from tests.wsman import PASSWORD, USER, Host, serving
+
+SCAN = "20261121T093000Z"
+PSK = "9f" * 32
+MSI = b"the vendor's installer"
+MSI_URL = (
+    "https://cdn.zabbix.com/zabbix/binaries/stable/6.0/6.0.39/zabbix_agent2-6.0.39-windows-amd64-openssl.msi"
+)
+FOLDER = r"C:\Program Files\Zabbix Agent 2"
+ZABBIX = Installer(
+    id="{11111111-2222-3333-4444-555555555555}",
+    name="Zabbix Agent 2 (64-bit)",
+    version="6.0.39.2400",
+    services=("Zabbix Agent 2",),
+    files=(f"{FOLDER}\\zabbix_agent2.exe", f"{FOLDER}\\zabbix_agent2.conf"),
+)
+SERVICES = {
+    "monitoring": {
+        "provider": "zabbix",
+        "settings": {"server": "zabbix.northwind.example", "psk_identity": "acme"},
+        "secrets": {"psk": "vault:psk"},
+    },
+    "antivirus": {"provider": "defender", "settings": {"excluded_paths": [r"D:\Database"]}},
+}
+
+
+HOST = "host-127-0-0-1"
+
+
+def _runs(machine: Machine, given: Mapping[str, Any]) -> str:
+    if machine.services[given["Name"]].state != "started":
+        raise Refused(f"{given['Name']} is Stopped")
+    return f"{given['Name']} runs"
+
+
+def _starts(machine: Machine, given: Mapping[str, Any]) -> str:
+    if machine.services[given["Name"]].start_mode not in ("auto", "delayed"):
+        raise Refused(f"{given['Name']} starts: Manual")
+    return f"{given['Name']} starts with the system"
+
+
+def _host_name(machine: Machine, given: Mapping[str, Any]) -> str:
+    found = re.search(
+        r"^Hostname=(.*)$", machine.files[f"{FOLDER}\\zabbix_agent2.conf"].decode(), re.MULTILINE
+    )
+    return f"agent.hostname                                [s|{found[1] if found else ''}]"
+
+
+def _policy(machine: Machine, given: Mapping[str, Any]) -> str:
+    key = "hklm:\\software\\policies\\microsoft\\windows defender\\exclusions\\paths"
+    missing = [path for path in given["Paths"].split("|") if (key, path.lower()) not in machine.registry]
+    if missing:
+        raise Refused(f"not in effect: {missing}")
+    return "all of it is in effect"
+
+
+MODELS: dict[str, dict[str, Model]] = {
+    "monitoring/zabbix": {
+        "service-active": _runs,
+        "service-enabled": _starts,
+        "host-name": _host_name,
+        "server-reachable": lambda _, given: f"{given['Server']}:{given['Port']} accepts connections",
+        "server-accepts": lambda _machine, _given: "no exchange has failed since the agent started",
+    },
+    "antivirus/defender": {
+        "service-active": _runs,
+        "real-time": lambda _machine, _given: "real-time protection is on",
+        "signature-age": lambda _machine, given: f"1.443.22.0, {int(given['Days']) - 1} days old",
+        "policy": _policy,
+        "tamper-protection": lambda _machine, _given: "on, by Intune",
+        "eicar": lambda _machine, _given: "found and reported",
+    },
+}
+
+
+def models() -> dict[str, Model]:
+    """Return the model of each script of the records, by its text."""
+    found: dict[str, Model] = {}
+    for record, known in MODELS.items():
+        platform = catalog.provider(*record.split("/")).platforms.windows
+        assert platform and known.keys() == {check.id for check in platform.verify}
+        found |= {check.script.strip(): known[check.id] for check in platform.verify}
+    return found
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(install()))
+    return Machine(
+        offers={MSI_URL: MSI},
+        installers={MSI: ZABBIX},
+        models=models(),
+        services={"WinDefend": Service()},
+    )
+
+
+@pytest.fixture
+def client(tmp_path: Path, machine: Machine) -> Iterator[Client]:
+    with serving(Host(run=machine.run)) as host:
+        yield client_of(tmp_path, host)
+
+
+def client_of(folder: Path, host: Host) -> Client:
+    """Return a client with one Windows machine, as discovery and an inspection left it."""
+    found = opened(folder / "northwind", {"windows": PASSWORD, "psk": PSK})
+    network = {"name": "office", "cidr": "127.0.0.0/24", "holds": "workstation"}
+    written = {
+        "title": "Acme Ltd",
+        "authorisation": {"by": "J. Doe, owner", "date": "2026-11-01"},
+        "connection": {"windows": {"user": USER, "password": "vault:windows", "port": host.port}},
+        "sites": [{"name": "main", "networks": [network]}],
+        "services": SERVICES,
+    }
+    (found.path / "client.yml").write_text(dump(written))
+    with found.log("observations", SCAN) as append:
+        append(ScanStarted(scan=SCAN, started_at=NOW, networks=("127.0.0.0/24",), ports=(host.port,)))
+        state: dict[str, Json] = {"state": "open"}
+        tls: dict[str, Json] = {"spki_sha256": host.key_sha256, "subject": "CN=ws-front"}
+        server: dict[str, Json] = {
+            "status": 401,
+            "server": "Microsoft-HTTPAPI/2.0",
+            "schemes": ["Negotiate"],
+        }
+        for probe, raw in (("tcp", state), ("tls", tls), ("winrm", server)):
+            append(Observation(scan=SCAN, address="127.0.0.1", probe=probe, at=NOW, port=host.port, raw=raw))
+        append(ScanEnded(scan=SCAN, ended_at=NOW, addresses_probed=254))
+    update(found, found.file())
+    found.commit("as found")
+    return found
+
+
+def told(client: Client, command: str, *arguments: str) -> Result:
+    password = str(client.workspace.root / ".vault-password")
+    options = ["-C", str(client.workspace.root), "--vault-password-file", password]
+    return CliRunner().invoke(main, [command, "acme", *arguments, *options])
+
+
+def outcome(client: Client, done: Result) -> tuple[str, int]:
+    """Return how the one host came out of the last rollout, and how many tasks changed it."""
+    (found,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert found.status not in (HostStatus.FAILED, HostStatus.UNREACHABLE), (found.detail, done.stderr)
+    return found.status.value, found.changed
+
+
+def changes(machine: Machine) -> list[str]:
+    """Return the modules that were sent and can change something, and forget all calls."""
+    sent = [name.rpartition(".")[2] for name, given in machine.calls if given.get("_copy_mode") != "query"]
+    machine.calls.clear()
+    return [name for name in sent if name not in ("win_powershell", "win_service", "win_acl", "win_file")]
+
+
+def test_a_machine_gets_its_agents_once_and_gives_them_back(client: Client, machine: Machine) -> None:
+    before = machine.state()
+    preview = told(client, "rollout")
+    assert preview.exit_code == 0, (preview.output, machine.faults)
+    assert outcome(client, preview)[0] == "changed" and machine.state() == before, "a preview changes nothing"
+
+    assert outcome(client, told(client, "rollout", "--apply"))[0] == "changed"
+    after = machine.state()
+    assert after["products"] == [ZABBIX.id]
+    assert after["services"]["Zabbix Agent 2"] == ("started", "delayed")
+    assert f"Hostname=acme.{HOST}\n".encode() in machine.files[f"{FOLDER}\\zabbix_agent2.conf"]
+    assert machine.files[f"{FOLDER}\\mspctl\\agent.psk"] == f"{PSK}\n".encode()
+    assert machine.closed == {f"{FOLDER}\\mspctl"}
+    assert machine.rights[f"{FOLDER}\\mspctl"] == {
+        "allow S-1-5-18 FullControl",
+        "allow S-1-5-32-544 FullControl",
+    }
+    policy = "hklm:\\software\\policies\\microsoft\\windows defender"
+    assert machine.registry[(policy, "puaprotection")] == ("dword", 1)
+    assert machine.registry[(f"{policy}\\exclusions\\paths", "d:\\database")] == ("string", "0")
+    assert not machine.files.keys() & {path for path in machine.files if path.startswith(TEMPORARY)}
+    changes(machine)
+
+    assert outcome(client, told(client, "rollout", "--apply")) == ("ok", 0)
+    assert machine.state() == after and machine.services["Zabbix Agent 2"].starts == 2, "restarted once"
+    assert changes(machine) == ["win_acl_inheritance"]
+
+    looked = told(client, "verify", "--json")
+    found = {each["service"]: each for each in json.loads(looked.stdout)}
+    assert found["antivirus"]["state"] == "covered", looked.output
+    assert "the server cannot be asked" in found["monitoring"]["reason"], "the machine itself is well"
+    assert machine.state() == after
+
+    assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
+    assert machine.state() == before
+    assert not machine.faults
+    for path in client.workspace.root.rglob("*"):
+        if path.is_file() and path.name not in (".vault-password",):
+            assert not {PSK.encode(), PASSWORD.encode()} & set(re.findall(rb"[\w-]{20,}", path.read_bytes()))
+    assert PSK not in "".join(machine.lines), "no secret in a command line"
+
+
+def test_what_the_client_had_stays_as_it_was(client: Client, machine: Machine) -> None:
+    machine.install(ZABBIX)
+    machine.services["Zabbix Agent 2"].start_mode = "manual"
+    machine.files[f"{FOLDER}\\zabbix_agent2.conf"] = b"Server=192.0.2.9\r\n"
+    policy = "hklm:\\software\\policies\\microsoft\\windows defender"
+    machine.registry[(policy, "puaprotection")] = ("dword", 2)
+    machine.registry[(f"{policy}\\exclusions\\paths", "e:\\own")] = ("string", "0")
+    before = machine.state()
+    assert outcome(client, told(client, "rollout", "--apply"))[0] == "changed"
+    assert machine.registry[(policy, "puaprotection")] == ("dword", 1)
+    assert not [name for name, _ in machine.calls if name.endswith(("win_get_url", "win_package"))]
+
+    written = client.path / "client.yml"
+    written.write_text(written.read_text().replace(r"D:\Database", r"F:\Archive"))
+    assert outcome(client, told(client, "rollout", "--apply", "-t", "antivirus"))[0] == "changed"
+    excluded = {name for key, name in machine.registry if key == f"{policy}\\exclusions\\paths"}
+    assert excluded == {"f:\\archive", "e:\\own"}, "an exclusion that was taken back goes"
+
+    assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
+    after = machine.state()
+    assert after.pop("services") == before.pop("services") | {"Zabbix Agent 2": ("started", "delayed")}
+    assert after == before and not machine.faults
+
+
+SETUP = b"an exe of a vendor"
+SETUP_URL = "https://portal.example/AgentSetup_acme.exe?site=4711-secret"
+
+
+def test_what_goes_wrong_is_a_line_and_the_next_run_goes_on(
+    tmp_path: Path, client: Client, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.vault().set("datto", SETUP_URL)
+    machine.offers[SETUP_URL] = b"something else"
+    machine.installers[SETUP] = Installer(id="CentraStage", name="Datto RMM", services=("CagService",))
+    settings = {"installer_sha256": hashlib.sha256(SETUP).hexdigest()}
+    choice = {"provider": "datto_rmm", "settings": settings, "secrets": {"installer_url": "vault:datto"}}
+    written = client.path / "client.yml"
+    text = written.read_text().partition("\nservices:")[0]
+    written.write_text(f"{text}\n{dump({'services': {'monitoring': choice}})}")
+
+    with monkeypatch.context() as without:
+        without.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
+        done = told(client, "rollout")
+        assert "lacks its modules for Windows: host-127-0-0-1; pip install 'mspctl[windows]'" in done.stderr
+    failed = told(client, "rollout", "--apply")
+    (lost,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert "the installer was not fetched: The checksum" in lost.detail and failed.exit_code == 5
+    assert not machine.services.get("CagService") and TEMPORARY not in str(machine.state())
+
+    machine.offers[SETUP_URL] = SETUP
+    assert outcome(client, told(client, "rollout", "--apply"))[0] == "changed"
+    assert machine.services["CagService"].state == "started"
+    assert not [path for path in machine.files if path.startswith(TEMPORARY)]
+    for path in (client.path / "runs").iterdir():
+        assert "4711-secret" not in path.read_text()
+    assert not machine.faults
+
+
+def test_a_machine_with_another_certificate_is_told_nothing(
+    tmp_path: Path, client: Client, machine: Machine
+) -> None:
+    other = Machine()
+    with serving(Host(run=other.run)) as host:
+        written = client.path / "client.yml"
+        seen = next((client.path / "observations").iterdir())
+        port = re.search(r"port: (\d+)", written.read_text())
+        assert port
+        for path in (written, seen):
+            path.write_text(path.read_text().replace(port[1], str(host.port)))
+        told(client, "rollout", "--apply", "-t", "monitoring")
+        assert host.actions == []
+    (lost,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert lost.status is HostStatus.UNREACHABLE and "its certificate is not the pinned one" in lost.detail
+    assert not other.lines
