@@ -1,0 +1,61 @@
+"""Ask the scenario's server: `ask.py enrol|fresh|call ARGUMENT`, the password on standard input.
+
+`enrol HOST` and `fresh HOST` go through mspctl's own client, and `fresh` ends with 1 while there is no fresh
+value. `call METHOD PARAMETERS` asks the API by hand, with nothing of mspctl's between.
+"""
+
+import json
+import os
+import ssl
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from msgspec import to_builtins
+
+from mspctl import catalog, consoles
+from mspctl.errors import MspctlError
+from mspctl.records import Console
+
+CLIENT = "example"
+URL, USER, AUTHORITY = os.environ["ZABBIX_URL"], os.environ["ZABBIX_USER"], Path(os.environ["ZABBIX_CA"])
+
+
+def call(method: str, parameters: Any, session: str | None = None) -> Any:
+    """Return the result of one call. Exit with what the server says where it refuses."""
+    message = {"jsonrpc": "2.0", "method": method, "params": parameters, "id": 1, "auth": session}
+    headers = {"Content-Type": "application/json-rpc"}
+    request = urllib.request.Request(f"{URL}/api_jsonrpc.php", json.dumps(message).encode(), headers)  # noqa: S310 https
+    context = ssl.create_default_context(cafile=str(AUTHORITY))
+    with urllib.request.urlopen(request, timeout=20, context=context) as response:  # noqa: S310 https
+        answer = json.load(response)
+    if "error" in answer:
+        sys.exit(str(answer["error"]["data"]))
+    return answer["result"]
+
+
+def main(question: str, argument: str, parameters: str = "") -> None:
+    """Print the answer as JSON."""
+    password = sys.stdin.read().strip()
+    query = catalog.provider("monitoring", "zabbix").console
+    if query is None:
+        sys.exit("the record names no server")
+    server = (Console(url=URL, user=USER), password, AUTHORITY, CLIENT)
+    if question == "call":
+        session = call("user.login", {"username": USER, "password": password})
+        answer = call(argument, json.loads(parameters), session)
+    elif question == "enrol":
+        answer = to_builtins(consoles.enrol(query, *server, {argument: ("all", "monitoring")}))
+    else:
+        said = consoles.ask(query, *server, (argument,))[argument]
+        answer = to_builtins(said)
+        if not said.fresh:
+            sys.exit(said.detail)
+    sys.stdout.write(json.dumps(answer))
+
+
+try:
+    main(*sys.argv[1:])
+except MspctlError as error:
+    sys.exit(str(error))
