@@ -19,7 +19,8 @@ from mspctl.errors import MspctlError
 from mspctl.records import Console
 
 CLIENT = "example"
-URL, USER, AUTHORITY = os.environ["ZABBIX_URL"], os.environ["ZABBIX_USER"], Path(os.environ["ZABBIX_CA"])
+# Not ZABBIX_URL and the like, which Zabbix's own library reads.
+URL, USER, AUTHORITY = os.environ["SERVER_URL"], os.environ["SERVER_USER"], Path(os.environ["SERVER_CA"])
 
 
 def call(method: str, parameters: Any, session: str | None = None) -> Any:
