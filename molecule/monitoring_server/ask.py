@@ -1,7 +1,8 @@
-"""Ask the scenario's server: `ask.py enrol|fresh|call ARGUMENT`, the password on standard input.
+"""Ask the scenario's server: `ask.py enrol|known|fresh|forget|call ARGUMENT`, the password on standard input.
 
-`enrol HOST` and `fresh HOST` go through mspctl's own client, and `fresh` ends with 1 while there is no fresh
-value. `call METHOD PARAMETERS` asks the API by hand, with nothing of mspctl's between.
+The first four are of a host and go through mspctl's own client; `known` and `fresh` end with 1 while the
+server does not know the host, or has no fresh value of it. `call METHOD PARAMETERS` asks the API by hand,
+with nothing of mspctl's between.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from mspctl import catalog, consoles
+from mspctl.consoles import zabbix
 from mspctl.errors import MspctlError
 from mspctl.records import Console
 
@@ -38,6 +40,7 @@ def call(method: str, parameters: Any, session: str | None = None) -> Any:
 
 def main(question: str, argument: str, parameters: str = "") -> None:
     """Print the answer as JSON."""
+    answer: object = None
     password = sys.stdin.read().strip()
     query = catalog.provider("monitoring", "zabbix").console
     if query is None:
@@ -48,10 +51,12 @@ def main(question: str, argument: str, parameters: str = "") -> None:
         answer = call(argument, json.loads(parameters), session)
     elif question == "enrol":
         answer = to_builtins(consoles.enrol(query, *server, {argument: ("all", "monitoring")}))
+    elif question == "forget":
+        zabbix.forget(*server[:3], (f"{CLIENT}.{argument}",))
     else:
         said = consoles.ask(query, *server, (argument,))[argument]
         answer = to_builtins(said)
-        if not said.fresh:
+        if not (said.known if question == "known" else said.fresh):
             sys.exit(said.detail)
     sys.stdout.write(json.dumps(answer))
 
