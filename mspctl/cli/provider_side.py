@@ -56,7 +56,8 @@ def up(workspace: Workspace, check: bool, diff: bool, ask_become_pass: bool, as_
 def down(workspace: Workspace, check: bool, diff: bool, ask_become_pass: bool, as_json: bool) -> None:
     """Take every role off its hosts.
 
-    Backups stay: they are for a person to remove. A server of remote access takes its devices with it.
+    Backups stay: they are for a person to remove. A server of remote access takes its devices with it, one
+    of monitoring its hosts and all they reported.
 
     \b
         mspctl provider-side down --check

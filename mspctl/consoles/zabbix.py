@@ -14,11 +14,15 @@ from typing import Any
 
 from msgspec import structs
 from zabbix_utils import ZabbixAPI
+from zabbix_utils import api as zabbix_api
 from zabbix_utils.exceptions import APIRequestError, ModuleBaseException
 
 from mspctl.errors import MspctlError
 from mspctl.events import told
 from mspctl.records import Console, ConsoleAnswer, DrillAnswer, Introduction
+
+# The library looks for ZABBIX_TOKEN and its like, which open another server: this one is not shown them.
+zabbix_api.env = {}
 
 _FRESH_SECONDS = 300
 _TIMEOUT_SECONDS = 30

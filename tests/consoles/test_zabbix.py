@@ -50,6 +50,16 @@ def know(zabbix: Zabbix, name: str, *ages: int, status: str = "0") -> None:
     zabbix.items += [{"hostid": number, "lastclock": str(now - age) if age else "0"} for age in ages]
 
 
+def test_what_the_environment_says_of_another_server_is_not_used(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TOKEN", "another"), ("USER", "another"), ("PASSWORD", "another")):
+        monkeypatch.setenv(f"ZABBIX_{name}", value)
+    know(lab.zabbix, "acme.fresh", 20)
+    assert lab.ask("fresh")["fresh"].fresh
+    assert lab.zabbix.asked.count("user.login") == 1
+
+
 def test_what_the_server_says_of_each_host(lab: Lab) -> None:
     know(lab.zabbix, "acme.fresh", 4000, 0, 20)
     know(lab.zabbix, "acme.stale", 4000, 900)
