@@ -50,7 +50,7 @@ def is_installed(package: str) -> bool:
 
 
 def debian_sources(release: str) -> str:
-    """Return sources.list lines for a release of Debian at this machine's mirrors. Raise LabError without any."""
+    """Return lines of sources.list for a release at this machine's mirrors. Raise LabError without any."""
     columns = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(ORIGIN)|$(COMPONENT)"
     listing = ["apt-get", "indextargets", "--format", columns, "Created-By: Packages"]
     if "|Debian|main" not in run(listing):
