@@ -20,7 +20,12 @@ ROOT = Path(__file__).parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 RECORDS = sorted([*ROOT.glob("mspctl/data/providers/*/*.yml"), *ROOT.glob("roles/*/records/*/*.yml")])
 TASK_FILES = sorted(
-    [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    [
+        *ROOT.glob("roles/*/tasks/*.yml"),
+        *ROOT.glob("roles/*/tasks/[ad][pn][tf]/*.yml"),  # apt, dnf; those of Windows have a test of their own
+        *ROOT.glob("roles/*/handlers/*.yml"),
+        *ROOT.glob("playbooks/*.yml"),
+    ]
 )
 # Variables of the connection and of the run; every other ansible_x would be an injected fact.
 ALLOWED_VARIABLES = {
@@ -251,6 +256,19 @@ def test_only_the_product_itself_is_asked_for_in_the_agreed_version() -> None:
     agreed = filters.agreed(["agent", "openssl", "helper"], ["agent", "helper"], "1:6*", ["package:helper"])
     assert agreed == ["agent=1:6*", "openssl", "helper"]
     assert filters.agreed(["agent"], ["agent"], "", []) == ["agent"]
+
+
+def test_dnf_is_asked_for_a_version_in_its_own_way() -> None:
+    assert filters.agreed(["agent"], ["agent"], "6.0*", [], "-") == ["agent-6.0*"]
+    assert filters.manager("redhat") == "dnf" and filters.manager("suse") == ""
+
+
+def test_what_came_along_is_known_by_what_apt_and_dnf_say() -> None:
+    apt = {"stdout": "Selecting previously unselected package libx1:amd64.\nSetting up agent (1) ...\n"}
+    dnf = {"results": ["Installed: example-agent-1:1.0-1.noarch", "Removed: old-1-1.noarch"]}
+    assert filters.came_along(apt) == ["libx1"]
+    assert filters.came_along(dnf) == ["example-agent"]
+    assert filters.came_along({"skipped": True}) == []
 
 
 def test_a_version_that_is_not_the_agreed_one_is_a_failed_check() -> None:

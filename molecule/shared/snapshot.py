@@ -16,15 +16,17 @@ from pathlib import Path
 VOLATILE = {
     "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log",  # noqa: S108 (left out, not used)
     "/home/technician/.ansible", "/root/.ansible", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname",
-    "/var/lib/postgresql", "/var/lib/mysql",
+    "/var/lib/postgresql", "/var/lib/mysql", "/var/lib/rpm/rpmdb.sqlite-shm",  # which readers write as well
 }  # fmt: skip
-# The caches and the database of apt and dpkg, the backup copies of account files, the registry of ucf, and
-# the folder in which systemd keeps the stamps of all persistent timers.
+# The caches and the databases of apt and dpkg, dnf and rpm, the backup copies of account files, the registry
+# of ucf, and the folder in which systemd keeps the stamps of all persistent timers.
 REMEMBERED = {
-    "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/ucf", "/var/lib/systemd/timers",
+    "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/dnf", "/var/lib/rpm", "/var/lib/ucf",
+    "/var/lib/systemd/timers",
     "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-",
     "/etc/.pwd.lock", "/etc/ld.so.cache",
 }  # fmt: skip
+RPM = ("rpm", "--query", "--all", "--queryformat", "package %{NAME} %{VERSION}-%{RELEASE}\n")
 COMMANDS = (
     ("dpkg-query", "--show", "--showformat=package ${Package} ${Version} ${db:Status-Status}\n"),
     ("getent", "passwd"),
@@ -55,8 +57,9 @@ def main() -> None:
     skipped = VOLATILE | REMEMBERED if "installed" in sys.argv else VOLATILE
     for line in lines_of_folder("/", skipped):
         sys.stdout.write(line + "\n")
-    for command in COMMANDS:
-        sys.stdout.write(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for command in (*COMMANDS, *((RPM,) if Path("/usr/bin/rpm").exists() else ())):
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        sys.stdout.write("".join(sorted(said.splitlines(keepends=True))))
 
 
 main()

@@ -16,7 +16,11 @@ from tests.lab.podman import argv_of_exec
 
 LOCK = Path("/run/mspctl-lab.lock")
 NOT_UP = 3
-IMAGES = {"base": "debian12", "depot": "depot"}  # what others build on, or take programs from
+IMAGES = {
+    "base": "debian12",
+    "base-trixie": "debian13",
+    "depot": "depot",
+}  # what others build on, or take programs from
 
 
 def main(arguments: list[str] | None = None) -> int:

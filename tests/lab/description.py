@@ -71,10 +71,12 @@ class Host:
 
 @dataclass(frozen=True)
 class Image:
-    """One image, built from images/<name>/Containerfile on top of its parent."""
+    """One image, built from images/<folder>/Containerfile on its parent, or on the bare root of a release."""
 
     name: str
     parent: str | None = None
+    release: str = "bookworm"
+    folder: str = ""  # its own name where none is given
 
     @property
     def tag(self) -> str:
@@ -115,6 +117,11 @@ class Description:
     def simulated(self) -> tuple[Host, ...]:
         """The network devices that are simulated; each is started with the name of its platform."""
         return tuple(host for host in self.hosts if host.image == "network")
+
+    @property
+    def used_images(self) -> tuple[str, ...]:
+        """The images that hosts run on, what those stand on left out."""
+        return tuple(dict.fromkeys(host.image for host in self.hosts))
 
     @property
     def client_hosts(self) -> tuple[Host, ...]:

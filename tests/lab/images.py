@@ -1,4 +1,4 @@
-"""Build the images: a Debian root from the machine's package sources, and Containerfiles on top."""
+"""Build the images: Debian roots from the machine's package sources, and Containerfiles on top."""
 
 import hashlib
 import sys
@@ -26,9 +26,10 @@ def build(description: Description, name: str) -> str:
     digest = _digest(description, image)
     if exists("image", image.tag) and _label(image.tag) == digest:
         return image.tag
-    parent = build(description, image.parent) if image.parent else _root()
+    parent = build(description, image.parent) if image.parent else _root(image.release)
     print(f"image {image.name}: building", file=sys.stderr)
-    _make_readable(DIRECTORY / image.name)
+    folder = DIRECTORY / (image.folder or image.name)
+    _make_readable(folder)
     log = credentials.DIRECTORY / f"image-{image.name}.log"
     credentials.make_directory()
     try:
@@ -38,7 +39,7 @@ def build(description: Description, name: str) -> str:
             "--label", f"{DIGEST_LABEL}={digest}",
             "--build-arg", f"PARENT={parent}",
             "--build-arg", f"PREFETCH={' '.join(description.prefetch)}",
-            "--tag", image.tag, str(DIRECTORY / image.name),
+            "--tag", image.tag, str(folder),
             timeout_seconds=3600,
         )  # fmt: skip
     except LabError as error:
@@ -53,15 +54,16 @@ def _authorities() -> tuple[str, ...]:
 
 
 def build_all(description: Description) -> None:
-    """Build every image that is missing or whose sources changed."""
-    for image in description.images:
-        build(description, image.name)
+    """Build every image of a host that is missing or whose sources changed."""
+    for name in description.used_images:
+        build(description, name)
 
 
 def remove_all(description: Description) -> None:
     """Remove the images, children first; one that a container outside the lab runs on stays."""
     podman("image", "prune", "--force", "--filter", f"label={DIGEST_LABEL}")
-    for tag in [*(image.tag for image in reversed(description.images)), ROOT_IMAGE]:
+    roots = dict.fromkeys(_root_tag(image.release) for image in description.images)
+    for tag in [*(image.tag for image in reversed(description.images)), *roots]:
         if exists("image", tag):
             try:
                 podman("image", "rm", tag)
@@ -82,22 +84,31 @@ def _label(tag: str) -> str:
 
 def _digest(description: Description, image: Image) -> str:
     """Return a digest of all an image is made of, its parent included."""
-    parts = [" ".join(ROOT_PACKAGES), " ".join(description.prefetch)]
+    parts = [_root_digest(image.release), " ".join(description.prefetch)]
     if image.parent:
         parts = [_digest(description, description.image(image.parent))]
     digest = hashlib.sha256("\n".join(parts).encode())
-    for file in sorted((DIRECTORY / image.name).rglob("*")):
+    for file in sorted((DIRECTORY / (image.folder or image.name)).rglob("*")):
         if file.is_file():
             digest.update(str(file.relative_to(DIRECTORY)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
-def _root() -> str:
-    """Return the tag of the bare Debian 12 root, unpacked with mmdebstrap when it is not there."""
-    wanted = hashlib.sha256(" ".join(ROOT_PACKAGES).encode()).hexdigest()
-    if exists("image", ROOT_IMAGE) and _label(ROOT_IMAGE) == wanted:
-        return ROOT_IMAGE
-    print("image root: unpacking Debian 12", file=sys.stderr)
+def _root_tag(release: str) -> str:
+    return ROOT_IMAGE if release == Image.release else f"{ROOT_IMAGE}-{release}"
+
+
+def _root_digest(release: str) -> str:
+    return " ".join(ROOT_PACKAGES) if release == Image.release else " ".join((*ROOT_PACKAGES, release))
+
+
+def _root(release: str) -> str:
+    """Return the tag of a release's bare root, unpacked with mmdebstrap when it is not there."""
+    wanted = hashlib.sha256(_root_digest(release).encode()).hexdigest()
+    tag = _root_tag(release)
+    if exists("image", tag) and _label(tag) == wanted:
+        return tag
+    print(f"image root: unpacking Debian's {release}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="mspctl-lab-") as scratch:
         archive = f"{scratch}/root.tar"
         options = [f"--aptopt={option}" for option in machine.apt_proxy_options()]
@@ -108,9 +119,9 @@ def _root() -> str:
             "--mode=root",
             included,
             *options,
-            machine.RELEASE,
+            release,
             archive,
         ]
-        run([*unpack, "-"], text_input=machine.debian_sources(), timeout_seconds=3600)
-        podman("import", "--change", f"LABEL {DIGEST_LABEL}={wanted}", archive, ROOT_IMAGE)
-    return ROOT_IMAGE
+        run([*unpack, "-"], text_input=machine.debian_sources(release), timeout_seconds=3600)
+        podman("import", "--change", f"LABEL {DIGEST_LABEL}={wanted}", archive, tag)
+    return tag

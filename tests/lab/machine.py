@@ -13,7 +13,6 @@ PACKAGES = (
     "curl", "iproute2", "iputils-ping", "util-linux", "openssl", "openssh-client", "snmp",
     "bind9-dnsutils", "debian-archive-keyring",
 )  # fmt: skip
-RELEASE = "bookworm"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # whom this machine trusts
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 RESOLVER_FILES = (
@@ -50,8 +49,8 @@ def is_installed(package: str) -> bool:
     return status.returncode == 0 and status.stdout == "installed"
 
 
-def debian_sources() -> str:
-    """Return sources.list lines for Debian 12 at this machine's mirrors. Raise LabError without any."""
+def debian_sources(release: str) -> str:
+    """Return lines of sources.list for a release at this machine's mirrors. Raise LabError without any."""
     columns = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(ORIGIN)|$(COMPONENT)"
     listing = ["apt-get", "indextargets", "--format", columns, "Created-By: Packages"]
     if "|Debian|main" not in run(listing):
@@ -60,7 +59,7 @@ def debian_sources() -> str:
     for target in run(listing).splitlines():
         address, suite, codename, origin, component = target.split("|")
         if origin == "Debian" and component == "main":
-            suite = suite.replace(codename.partition("-")[0], RELEASE)
+            suite = suite.replace(codename.partition("-")[0], release)
             lines.append(f"deb [signed-by={KEYRING}] {address} {suite} main")
     if not lines:
         raise LabError(

@@ -18,6 +18,7 @@ import sys
 
 LONGEST = 64 << 20  # bytes of a file
 SECONDS = 30  # of a command
+REDHAT = "/etc/redhat-release"  # there on the whole family, and on no other
 PROPERTIES = ("Id", "LoadState", "ActiveState", "NeedDaemonReload", "FragmentPath", "DropInPaths")
 
 
@@ -130,7 +131,14 @@ def command_state(_name: str, command: list[str]) -> dict[str, str]:
 
 
 def packages(names: list[str]) -> dict[str, dict[str, str]]:
-    """Return the packages by their names."""
+    """Return the packages by their names, of dpkg where the host has it and of rpm where it has that."""
+    if os.path.exists(REDHAT):  # noqa: PTH110 Python 3.7
+        return packages_of_rpm(names)
+    return packages_of_dpkg(names)
+
+
+def packages_of_dpkg(names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the packages by their names, as dpkg knows them."""
     found: dict[str, dict[str, str]] = {name: {"status": "absent"} for name in names}
     form = "${Package}\t${Architecture}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n"
     for line in said(["dpkg-query", "--show", "--showformat", form, *names]).splitlines():
@@ -138,6 +146,25 @@ def packages(names: list[str]) -> dict[str, dict[str, str]]:
         if found.get(name, {}).get("version"):  # of several architectures
             raise ValueError(name)
         found[name] = {"version": version, "architecture": architecture, "want": want, "status": status}
+    return found
+
+
+def packages_of_rpm(names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the packages by their names, as rpm knows them: one that is there is installed, whole or not."""
+    found: dict[str, dict[str, str]] = {name: {"status": "absent"} for name in names}
+    form = "%{NAME}\t%{ARCH}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{SHA1HEADER}\n"
+    for line in said(["rpm", "--query", "--queryformat", form, *names]).splitlines():
+        if line.count("\t") != 3:  # "package … is not installed"
+            continue
+        name, architecture, version, header = line.split("\t")
+        if found.get(name, {}).get("version"):  # of several architectures or versions
+            raise ValueError(name)
+        found[name] = {
+            "version": version,
+            "architecture": architecture,
+            "header": header,
+            "status": "installed",
+        }
     return found
 
 

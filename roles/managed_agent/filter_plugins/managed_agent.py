@@ -26,6 +26,7 @@ THERE = ["file", "directory", "link", "other"]
 KNOWN = frozenset(
     ("packages", "directories", "files", "presence", "services", "probes", "prepare", "trial", "uninstall")
 ) | {"installer", "needs", "tested_on", "verify", "space"}
+MANAGERS = {"debian": "apt", "redhat": "dnf"}  # by family, the package manager that the role speaks with
 TYPES = {"string": str, "integer": int, "boolean": bool, "list": list}
 
 
@@ -100,6 +101,7 @@ def families(
     """
     return {
         family: {
+            "manager": MANAGERS.get(family, ""),
             "things": [*things(platform), f"path:{pin_file}", *other_signs(platform, known)],
             "probes": [_words(each["command"]) for each in platform.get("probes", [])],
         }
@@ -155,10 +157,30 @@ def _words(command: Sequence[Any]) -> list[str]:
     return [str(word) for word in command]
 
 
-def agreed(packages: Sequence[str], product: Sequence[str], version: str, seen: Sequence[str]) -> list[str]:
-    """Return packages as apt takes them: those of the product in the agreed version, where not there yet."""
+def manager(family: str) -> str:
+    """Return the package manager of a family of systems, empty where the role speaks with none."""
+    return MANAGERS.get(family, "")
+
+
+def came_along(result: Mapping[str, Any]) -> list[str]:
+    """Return the packages that were not there before, given what Ansible's module for apt or dnf returned."""
+    unpacked = r"Selecting previously unselected package ([a-z0-9][a-z0-9+.-]*[a-z0-9+])"
+    lines = [line.partition("Installed: ")[2] for line in result.get("results", [])]
     return [
-        f"{name}={version}" if version and name in product and f"package:{name}" not in seen else name
+        *re.findall(unpacked, result.get("stdout", "")),
+        *(line.rsplit("-", 2)[0] for line in lines if line),  # name-[epoch:]version-release.architecture
+    ]
+
+
+def agreed(
+    packages: Sequence[str], product: Sequence[str], version: str, seen: Sequence[str], sign: str = "="
+) -> list[str]:
+    """Return packages as apt or dnf takes them: the product's, where not there yet, in the agreed version.
+
+    `sign` stands between name and version.
+    """
+    return [
+        f"{name}{sign}{version}" if version and name in product and f"package:{name}" not in seen else name
         for name in packages
     ]
 
@@ -473,6 +495,8 @@ class FilterModule:
             "managed_agent_removals": removals,
             "managed_agent_absent": absent,
             "managed_agent_agreed": agreed,
+            "managed_agent_manager": manager,
+            "managed_agent_came_along": came_along,
             "managed_agent_release_check": release_check,
             "managed_agent_is_well": is_well,
             "managed_agent_required": required,

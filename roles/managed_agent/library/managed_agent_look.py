@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import pwd
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.facts.system.distribution import Distribution
+from ansible.module_utils.managed_agent_packages import manager
 
 DOCUMENTATION = """
 module: managed_agent_look
@@ -18,7 +18,7 @@ description:
   - Tells distribution and architecture as M(ansible.builtin.setup) does, what is there, how probes end.
 options:
   families:
-    description: By family of systems, what to look for there; C(things) and C(probes).
+    description: By family of systems, what to look for there; C(manager), C(things) and C(probes).
     type: dict
     required: true
   receipt:
@@ -45,16 +45,6 @@ probes:
 UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
 
-def installed(names: list[str]) -> dict[str, str]:
-    """Return the versions of the packages that are installed."""
-    if not names:
-        return {}
-    command = ["dpkg-query", "--show", "--showformat=${Package} ${Version} ${db:Status-Status}\n", *names]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    lines = (line.split() for line in done.stdout.splitlines())
-    return {line[0]: line[1] for line in lines if line[-1] == "installed"}
-
-
 def is_there(kind: str, name: str, packages: dict[str, str]) -> bool:
     """Return whether a thing is on the host."""
     if kind == "package":
@@ -79,10 +69,15 @@ def succeeds(module: AnsibleModule, command: list[str]) -> bool:
     return code == 0
 
 
-def look(module: AnsibleModule, things: list[str], probes: list[list[str]]) -> dict[str, Any]:
-    """Return what was seen."""
+def look(module: AnsibleModule, name: str, things: list[str], probes: list[list[str]]) -> dict[str, Any]:
+    """Return what was seen, of packages by the manager of that name."""
     pairs = [thing.split(":", 1) for thing in things]
-    packages = installed(sorted({name for kind, name in pairs if kind == "package"}))
+    asked = sorted({name for kind, name in pairs if kind == "package"})
+    packages = (
+        {package: version for package, (version, _) in manager(module, name).installed(asked).items()}
+        if asked
+        else {}
+    )
     return {
         "versions": packages,
         "there": [f"{kind}:{name}" for kind, name in pairs if is_there(kind, name, packages)],
@@ -111,7 +106,7 @@ def main() -> None:
         ansible_facts={f"ansible_{name}": value for name, value in facts.items()}
         | {"ansible_architecture": platform.machine()},
         receipt=receipt,
-        **look(module, found.get("things", []), found.get("probes", [])),
+        **look(module, found.get("manager", ""), found.get("things", []), found.get("probes", [])),
     )
 
 

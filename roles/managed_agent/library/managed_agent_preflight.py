@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
 import shutil
-import struct
 import time
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.managed_agent_packages import Apt, Dnf, manager
 
 DOCUMENTATION = """
 module: managed_agent_preflight
 short_description: Is a host fit to have something installed
 description:
-  - Looks at the clock, the room on the disk, who is at work with dpkg, and whether packages can be had.
+  - Looks at the clock, the room on the disk, who is at work with packages, and whether they can be had.
   - Asks the package sources what they have, but not in check mode.
 options:
+  manager:
+    description: The host's package manager.
+    type: str
+    choices: [apt, dnf]
+    required: true
   packages:
-    description: What apt is to install.
+    description: What it is to install.
     type: list
     elements: str
     default: []
@@ -34,7 +34,7 @@ options:
     type: float
     required: true
   patience:
-    description: How long to wait for others that are at work with dpkg, in seconds.
+    description: How long to wait for others that are at work with packages, in seconds.
     type: int
     default: 300
 author: The mspctl authors
@@ -45,11 +45,8 @@ problem:
   type: str
 """
 
-LOCK = Path("/var/lib/dpkg/lock-frontend")
-UPDATES = Path("/var/lib/dpkg/updates")
 SKEW = 300  # seconds; certificates and one-time codes forgive no more
 FOLDERS = ("/usr", "/var")
-FAILED = re.compile(r"^(?:W|E): Failed to fetch (\S+)\s+(.*)$", re.MULTILINE)
 
 
 def wrong_clock(now: float) -> str:
@@ -70,60 +67,22 @@ def full_disk(megabytes: int) -> str:
     return ""
 
 
-def holder() -> str:
-    """Return who is at work with dpkg, empty where nobody is."""
-    if not LOCK.exists():
-        return ""
-    form = "hhqqi"
-    asked = struct.pack(form, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    with LOCK.open("rb") as file:
-        kind, _, _, _, pid = struct.unpack(form, fcntl.fcntl(file, fcntl.F_GETLK, asked))
-    if kind == fcntl.F_UNLCK:
-        return ""
-    try:
-        return f"{Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()} (process {pid})"
-    except OSError:
-        return f"process {pid}"
-
-
-def locked(patience: int) -> str:
-    """Wait for whoever is at work with dpkg; return who is still."""
+def locked(packages: Apt | Dnf, patience: int) -> str:
+    """Wait for whoever is at work with the host's packages; return who is still."""
     deadline = time.monotonic() + patience
-    while found := holder():
+    while found := packages.holder():
         if time.monotonic() >= deadline:
-            return f"{found} is at work with dpkg, and was for {patience} s; run it again when it is through"
+            what = f"at work with {packages.database}, and was for {patience} s"
+            return f"{found} is {what}; run it again when it is through"
         time.sleep(1)
     return ""
-
-
-def finish(module: AnsibleModule) -> str:
-    """Finish what dpkg was cut off in, as a host does that went down; return why it does not go."""
-    if not any(UPDATES.glob("[0-9]*")):
-        return ""
-    code, out, error = module.run_command(["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"])
-    said = " ".join((error or out).split())[-200:]
-    return f"dpkg was cut off once and `dpkg --configure -a` does not finish it: {said}" if code else ""
-
-
-def no_source(module: AnsibleModule, packages: list[str]) -> str:
-    """Return what cannot be had from where; another source that is broken is no concern of ours."""
-    _, out, error = module.run_command(["apt-get", "-o", "Acquire::Retries=1", "update"])
-    broken = {urlsplit(url).netloc or url: reason for url, reason in FAILED.findall(out + error)}
-    code, uris, said = module.run_command(["apt-get", "--yes", "--print-uris", "install", *packages])
-    for url in re.findall(r"^'([^']+)'", uris, re.MULTILINE):
-        if reason := broken.get(urlsplit(url).netloc):
-            return f"the package source {urlsplit(url).netloc} does not answer: {reason}"
-    if code and broken:
-        where, reason = next(iter(broken.items()))
-        return f"the package source {where} does not answer: {reason}"
-    lines = [line.removeprefix("E: ") for line in said.splitlines() if line.startswith("E: ")]
-    return f"apt cannot install {', '.join(packages)}: {' '.join(lines)[:200]}" if code else ""
 
 
 def main() -> None:
     """Look, and say what is in the way."""
     module = AnsibleModule(
         argument_spec={
+            "manager": {"type": "str", "choices": ["apt", "dnf"], "required": True},
             "packages": {"type": "list", "elements": "str", "default": []},
             "space": {"type": "int", "default": 0},
             "now": {"type": "float", "required": True},
@@ -135,10 +94,10 @@ def main() -> None:
     given = module.params
     problem = wrong_clock(given["now"]) or full_disk(given["space"])
     if not problem and not module.check_mode:
-        problem = locked(given["patience"])
-        problem = problem or finish(module)
+        packages = manager(module, given["manager"])
+        problem = locked(packages, given["patience"]) or packages.finish()
         if not problem and given["packages"]:
-            problem = no_source(module, given["packages"])
+            problem = packages.obstacle(given["packages"])
     module.exit_json(changed=False, problem=problem)
 
 
