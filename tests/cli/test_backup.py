@@ -1,4 +1,4 @@
-"""`mspctl backup prune` on a real SSH server and repositories of restic's, also as an attacker leaves them."""
+"""`mspctl backup prune` on a real SSH server and real repositories, also as an attacker leaves them."""
 
 import contextlib
 import json
