@@ -17,6 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mspctl.errors import BadInput
 from mspctl.records import Json, Record
 
 ROLE = "backup_repository"
@@ -73,9 +74,10 @@ _DECODER: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 
 
 def policy(settings: Mapping[str, Json]) -> Policy:
-    """Return the policy in a service's settings. Raise msgspec.ValidationError where a setting is missing."""
-    wanted = {name: settings[name] for name in Policy.__struct_fields__ if name in settings}
-    return msgspec.convert(wanted, Policy)
+    """Return the policy in a service's settings. Raise BadInput where its provider knows no such setting."""
+    if missing := [name for name in Policy.__struct_fields__ if name not in settings]:
+        raise BadInput(f"the provider of the backup has no settings {', '.join(missing)}: see that of restic")
+    return msgspec.convert({name: settings[name] for name in Policy.__struct_fields__}, Policy)
 
 
 def doubt(look: Look, policy: Policy) -> str:

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from mspctl import catalog, retention
 from mspctl.data.retention import repository
+from mspctl.errors import BadInput
 from mspctl.retention import Look, Nothing, Policy, Refused
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -146,6 +147,8 @@ def test_the_settings_of_the_shipped_record_are_a_policy() -> None:
     found = retention.policy({key: each.default for key, each in record.settings.items()})
     assert found.keep_last >= 1 and found.calendar == "*-*-* 01:00" and found.prune_reads_data
     assert retention.PASSWORD in record.secrets
+    with pytest.raises(BadInput, match=r"no settings keep_last, .*calendar: see that of restic"):
+        retention.policy({})
 
 
 @pytest.mark.parametrize(

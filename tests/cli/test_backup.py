@@ -252,7 +252,9 @@ def test_a_snapshot_that_cannot_be_read_is_no_basis(store: Store) -> None:
     forged = store.repository("db") / "snapshots" / ("0" * 64)
     forged.write_bytes(os.urandom(400))
     os.chown(forged, OWNER, OWNER)
-    refused(store, "snapshots cannot be read")
+    refused(store, "1 of 7 snapshots cannot be read, such as 00000000")
+    forged.rename(forged.with_name("\x1b[2J"))
+    refused(store, "among the snapshots lies what is none: '\\x1b[2J'")
 
 
 def test_a_pack_that_is_not_what_it_says_is_found_before_anything_goes(store: Store) -> None:

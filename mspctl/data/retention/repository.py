@@ -43,6 +43,8 @@ def main(order: dict[str, Any]) -> None:
 def look(repository: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Return which snapshots there are, when each came, and how many a day the calendar makes."""
     arrived = {file.name: file.stat().st_mtime for file in (repository / "snapshots").iterdir()}
+    if strange := [name for name in arrived if not re.fullmatch("[0-9a-f]{64}", name)]:
+        raise Refused(f"among the snapshots lies what is none: {min(strange)[:64]!r}")
     listed = json.loads(restic(repository, order, "snapshots", "--no-lock", "--json") or "null") or []
     return {
         "answer": "Look",
