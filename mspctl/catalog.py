@@ -113,6 +113,7 @@ class RoleOption(Record, frozen=True, kw_only=True):
     description: str
     required: bool = False
     secret: bool = False
+    default: Json = None
     choices: tuple[str, ...] = ()
 
 
@@ -135,6 +136,7 @@ def _options(role: str) -> dict[str, RoleOption]:
             description=_in_a_line(option["description"]),
             required=bool(option.get("required")),
             secret=bool(option.get("no_log")),
+            default=option.get("default"),
             choices=tuple(option.get("choices", ())),
         )
         for name, option in options.items()

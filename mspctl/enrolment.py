@@ -17,14 +17,16 @@ _TO = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # bcr
 
 def users(enrolment: Enrolment, client: str, passwords: Mapping[str, str]) -> list[Json]:
     """Return the users of a client's hosts, given each asset's password by the asset's id; by name."""
-    named = {
-        enrolment.user.replace("{client}", client).replace("{asset}", asset): password
-        for asset, password in passwords.items()
-    }
+    named = {user(enrolment, client, asset): password for asset, password in passwords.items()}
     return [
         {"name": name, "password_hash": password_hash(name, password)}
         for name, password in sorted(named.items())
     ]
+
+
+def user(enrolment: Enrolment, client: str, asset: str) -> str:
+    """Return what one of a client's hosts is called there, given the asset's id."""
+    return enrolment.user.replace("{client}", client).replace("{asset}", asset)
 
 
 def password_hash(user: str, password: str) -> str:

@@ -115,7 +115,9 @@ def test_a_record_is_consistent_with_itself(path: Path) -> None:
     for platform in platforms.values():
         _assert_platform_is_consistent(platform)
     assert _names_used("secrets", record["platforms"]) == record["secrets"].keys()
-    assert _names_used("settings", record["platforms"]) == record["settings"].keys()
+    elsewhere = set(record.get("enrolment", {}).get("settings", ()))
+    assert elsewhere <= record["settings"].keys()
+    assert _names_used("settings", record["platforms"]) == record["settings"].keys() - elsewhere
 
 
 def _assert_platform_is_consistent(platform: dict[str, Any]) -> None:

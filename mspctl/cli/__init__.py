@@ -9,6 +9,7 @@ import click
 
 from mspctl import __version__
 from mspctl.cli.assets import assets
+from mspctl.cli.backup import backup
 from mspctl.cli.client import client
 from mspctl.cli.completion import completion
 from mspctl.cli.coverage import coverage
@@ -58,6 +59,7 @@ _DATA_FLOW = (
     onboard,
     reboot,
     coverage,
+    backup,
     network,
     runs,
     schedule,

@@ -38,6 +38,9 @@ JOBS = {
         ("rollout", "{client}", "--apply", "--full"),
         "Sat *-*-* 21:00",
     ),
+    "prune": Job(
+        "Old backups make room for new ones", ("backup", "prune", "{client}", "--apply"), "Sat *-*-* 12:00"
+    ),
     "reboot": Job("Hosts that wait for a restart", ("reboot", "{client}", "--apply"), "Sun *-*-* 03:00"),
     "verify": Job("Proof of every service", ("verify", "{client}"), "*-*-* 06:00"),
     "discover": Job("What is on the network", ("discover", "{client}"), "Mon *-*-* 10:00"),
@@ -51,7 +54,7 @@ JOBS = {
     default="missing",
     show_default=True,
     help="missing: hosts that were off come in later; rollout: everything; full: everything, no host taken "
-    "for unchanged; reboot: hosts that wait for a restart; verify; discover.",
+    "for unchanged; prune: old backups; reboot: hosts that wait for a restart; verify; discover.",
 )
 @click.option("--calendar", metavar="WHEN", help='When, as in systemd.time(7), such as "Mon..Fri 22:30".')
 @click.option(

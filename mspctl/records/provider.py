@@ -51,6 +51,7 @@ class Enrolment(Record, frozen=True, kw_only=True):
     role: Identifier  # in roles/, with an entry `enrol`
     user: str  # what the host is called there; {client} and {asset} stand for the short name and the id
     secret: Identifier  # the host's password there, which reaches the machine as a hash only
+    settings: tuple[Identifier, ...] = ()  # those that say what becomes of things there, and no host needs
 
 
 class ConsoleQuery(Record, frozen=True, kw_only=True):
