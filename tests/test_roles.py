@@ -40,7 +40,8 @@ ALLOWED_VARIABLES = {
 KEYWORDS = {
     "name", "when", "loop", "loop_control", "vars", "register", "notify", "tags", "no_log", "environment",
     "changed_when", "failed_when", "check_mode", "become", "hosts", "gather_facts", "any_errors_fatal",
-    "roles", "ignore_unreachable", "serial", "delegate_to", "block", "rescue", "always", "until", "retries", "delay",
+    "roles", "ignore_unreachable", "serial", "delegate_to",
+    "block", "rescue", "always", "until", "retries", "delay",
 }  # fmt: skip
 
 
