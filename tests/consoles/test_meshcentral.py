@@ -109,7 +109,7 @@ class Lab:
 def serving(talk: Callable[[ServerConnection], None], made: Path, key: Path) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
-    # A ticket is read by one thread of the client's while another writes, which its TLS does not always survive.
+    # One thread of the client reads tickets while another writes, which its TLS does not always survive.
     context.num_tickets = 0
 
     def session(connection: ServerConnection) -> None:
