@@ -4,8 +4,10 @@ Each client is a device group of its own, and a host's name here is `group.devic
 tool, which checks no certificate and takes the password as an argument, this one checks and hides.
 """
 
+import asyncio
 import base64
 import json
+import os
 import re
 import ssl
 import time
@@ -18,8 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
 
 from mspctl.errors import MspctlError
 from mspctl.events import told
@@ -120,20 +122,26 @@ def enrol(
 
 @dataclass
 class _Server:
-    """A session: messages go out, and each is answered under its own number."""
+    """A session: messages go out, and each is answered under its own number.
 
+    The loop turns only while a message goes out or is waited for. All is one thread's: with a thread that
+    reads and one that writes, as `websockets.sync` has it, a new TLS ticket could break the session.
+    """
+
+    loop: asyncio.Runner
     socket: ClientConnection
     deadline: float
     numbers: Iterator[int]
     identity: str = ""  # of the server, to its agents
 
     def send(self, message: Message) -> None:
-        self.socket.send(json.dumps(message))
+        self.loop.run(self.socket.send(json.dumps(message)))
 
     def wait(self, fits: Callable[[Message], object]) -> Message:
         """Return the next message that fits. Raise MspctlError where none comes in time, or it ends."""
         while True:
-            message = json.loads(self.socket.recv(timeout=max(0.0, self.deadline - time.monotonic())))
+            remaining = max(0.0, self.deadline - time.monotonic())
+            message = json.loads(self.loop.run(asyncio.wait_for(self.socket.recv(), remaining)))
             if not isinstance(message, dict):
                 continue
             if message.get("action") == "close":
@@ -158,23 +166,33 @@ def _session(console: Console, secret: str, ca_file: Path | None) -> Iterator[_S
         raise MspctlError(f"{where}: has to be https")
     try:
         login = ",".join(base64.b64encode(text.encode()).decode() for text in (console.user or "", secret))
-        with connect(
-            f"wss://{address.netloc}/control.ashx",
-            ssl=ssl.create_default_context(cafile=str(ca_file) if ca_file else None),
-            additional_headers={"x-meshauth": login},
-            open_timeout=_TIMEOUT_SECONDS,
-            close_timeout=1,
-            max_size=_MOST_BYTES,
-            proxy=None,
-        ) as socket:
-            server = _Server(socket, time.monotonic() + _TIMEOUT_SECONDS, count(1))
-            greeting = server.wait(lambda each: each.get("action") == "serverinfo").get("serverinfo")
-            server.identity = str(greeting.get("agentCertHash")) if isinstance(greeting, dict) else ""
-            yield server
+        with asyncio.Runner() as loop:
+            socket = loop.run(_connect(address.netloc, login, ca_file))
+            try:
+                server = _Server(loop, socket, time.monotonic() + _TIMEOUT_SECONDS, count(1))
+                greeting = server.wait(lambda each: each.get("action") == "serverinfo").get("serverinfo")
+                server.identity = str(greeting.get("agentCertHash")) if isinstance(greeting, dict) else ""
+                yield server
+            finally:
+                loop.run(socket.close())
     except TimeoutError:
         raise MspctlError(f"{where}: no answer within {_TIMEOUT_SECONDS} s") from None
+    except ConnectionError as error:  # asyncio says which call failed, and not why
+        raise MspctlError(f"{where}: {os.strerror(error.errno) if error.errno else error}") from None
     except (MspctlError, WebSocketException, OSError, ValueError) as error:
         raise MspctlError(f"{where}: {told(str(error), 200, (secret,))}") from None
+
+
+async def _connect(place: str, login: str, ca_file: Path | None) -> ClientConnection:
+    return await connect(
+        f"wss://{place}/control.ashx",
+        ssl=ssl.create_default_context(cafile=str(ca_file) if ca_file else None),
+        additional_headers={"x-meshauth": login},
+        open_timeout=_TIMEOUT_SECONDS,
+        close_timeout=1,
+        max_size=_MOST_BYTES,
+        proxy=None,
+    )
 
 
 def _closing(message: Message) -> str:
