@@ -261,6 +261,12 @@ def test_only_the_product_itself_is_asked_for_in_the_agreed_version() -> None:
     assert filters.agreed(["agent"], ["agent"], "", []) == ["agent"]
 
 
+def test_a_file_whose_template_comes_out_empty_is_empty() -> None:
+    file = {"path": "/etc/authority.pem", "owner": "root", "group": "root", "mode": "0600", "content": None}
+    assert filters.files([file], {}, [])[0]["content"] == ""
+    assert filters.secret_contents([file | {"secret": True}]) == {"/etc/authority.pem": ""}
+
+
 def test_dnf_is_asked_for_a_version_in_its_own_way() -> None:
     assert filters.agreed(["agent"], ["agent"], "6.0*", [], "-") == ["agent-6.0*"]
     assert filters.manager("redhat") == "dnf" and filters.manager("suse") == ""

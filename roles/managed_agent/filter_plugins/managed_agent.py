@@ -134,7 +134,7 @@ def files(
 
 def secret_contents(declared: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return what secret files hold, by their paths."""
-    return {entry["path"]: str(entry["content"]) for entry in declared if entry.get("secret")}
+    return {entry["path"]: _text(entry) for entry in declared if entry.get("secret")}
 
 
 def units(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -142,12 +142,17 @@ def units(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": entry["name"], "enabled": bool(entry.get("enabled", True))} for entry in declared]
 
 
+def _text(entry: Mapping[str, Any]) -> str:
+    """Return what a file holds; of a template that comes out empty Ansible makes None."""
+    return "" if entry["content"] is None else str(entry["content"])
+
+
 def _file(entry: Mapping[str, Any], secrets: Mapping[str, Any], foreign: Sequence[str]) -> dict[str, Any]:
     found = {name: str(entry[name]) for name in ("path", "owner", "group", "mode")}
     found["validate"] = entry.get("validate", "")
     if entry.get("secret"):
         return found
-    content = str(entry["content"])
+    content = _text(entry)
     if held := [name for name, value in secrets.items() if value and str(value) in content]:
         raise ValueError(f"{entry['path']} holds the secret {', '.join(held)} and lacks `secret: true`")
     return {**found, "content": content, "keep": f"path:{entry['path']}" in foreign}
@@ -336,7 +341,7 @@ def resources(
         ),
         *_installed(platform.get("installer") or {}),
         *(_path("directory", each) for each in platform.get("directories", [])),
-        *(_path("file", each, _keyed(key, str(each["content"]))) for each in platform["files"]),
+        *(_path("file", each, _keyed(key, _text(each))) for each in platform["files"]),
         *(
             {"kind": "path", "name": path, "expected": {"type": THERE}}
             for path in platform.get("presence", [])
