@@ -9,7 +9,7 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab check role-docs bench lab lab-down lab-purge lock clean
+.PHONY: help setup demo test test-unit test-wheel test-molecule test-lab test-crowd check role-docs bench lab lab-down lab-purge lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ test: setup ## set up all, run every test
 	@tests/run.sh
 
 test-unit: setup ## the tests that need no lab
-	@$(BIN)/pytest -m "not lab and not wheel" -n 2 tests
+	@$(BIN)/pytest -m "not lab and not wheel and not crowd" -n 2 tests
 
 test-wheel: setup ## build the wheel, install it elsewhere, use it there
 	@$(BIN)/pytest -m wheel tests
@@ -36,6 +36,9 @@ test-molecule: setup ## the roles on systemd hosts of their own
 
 test-lab: setup ## the main job on the lab client
 	@$(BIN)/pytest -m lab tests
+
+test-crowd: setup ## the main job on sixty hosts: half an hour, and no part of `make test`
+	@$(BIN)/pytest -m crowd -s tests
 
 check: setup ## lint, types, architecture, Ansible's production profile
 	@$(BIN)/ruff check .

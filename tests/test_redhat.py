@@ -26,6 +26,7 @@ RECORDS = [
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Gx5sYB0hCnO0mzGmYd5n1yJ4cJ5cXlq0m1m0v7u2a"
 GIVEN: dict[str, dict[str, Any]] = {
     "clamav": {"database_urls": ["https://mirror.example.net/own.hdb"], "proxy_host": "proxy.example.net"},
+    "generic_installer": {"package": "Vendor_Agent", "service": "agent.service", "version": "1.2"},
     "hardened_ssh": {"technicians": [f"anna {KEY}"], "only_technicians": True},
     "meshcentral": {"server": "https://remote.example.net", "group_id": "A" * 96, "server_id": "B" * 96},
     "node_exporter": {"certificate_file": str(ROOT / "LICENSE")},
@@ -33,6 +34,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "zabbix": {"server": "monitoring.example.net", "psk_identity": "example"},
 }
 SECRETS = {
+    "generic_installer": {"rpm_installer_url": "https://portal.example.net/agent.rpm?token=0123"},
     "node_exporter": {"certificate_key": "a2V5", "password_hash": f"$2y$10${'a' * 53}"},
     "restic": {"repository_password": "a" * 40, "encryption_password": "b" * 40},
     "zabbix": {"psk": "0" * 64},

@@ -23,6 +23,12 @@ mkdir -p %{buildroot}/usr/share/example-library
 %dir /usr/share/example-library
 SPEC
 
+package ca-certificates 1.0 <<'SPEC'
+%description
+what a system of the family has, here in name alone
+%files
+SPEC
+
 for version; do
   case $version in 2.*) program='/bin/sh -c "exit 3"' ;; *) program='/bin/sleep infinity' ;; esac
   case $version in 3.*) unsound=/usr/share/example-agent-unsound ;; *) unsound=/usr/share/example-agent-sound ;; esac
@@ -45,5 +51,5 @@ done
 
 rm -rf /run/repository/*
 for version; do cp "/run/kept/example-agent-$version-1.noarch.rpm" /run/repository; done
-cp /run/kept/example-library-1.0-1.noarch.rpm /run/repository
+cp /run/kept/example-library-1.0-1.noarch.rpm /run/kept/ca-certificates-1.0-1.noarch.rpm /run/repository
 createrepo_c --quiet /run/repository

@@ -138,14 +138,14 @@ class Check(Record, frozen=True, kw_only=True):
 class Installer(Record, frozen=True, kw_only=True):
     """What no repository of the system's has: fetched by the host over TLS, where it is not there yet."""
 
-    kind: Literal["file", "deb", "sh"]
+    kind: Literal["file", "deb", "rpm", "sh"]
     url: str
     secret: bool = False  # the address itself enrols whoever has it
     sha256: str = ""  # none: whoever has the server's certificate is trusted with what he sends
     ca_file: str = ""  # in the workspace; none: the system's own authorities
     path: str = ""  # where a file goes, or what shows that a script was run
     mode: Mode = "0755"
-    package: str = ""  # what a deb calls itself
+    package: str = ""  # what a deb or an rpm calls itself
     arguments: tuple[str, ...] = ()  # of a script; everybody may read them
     environment: dict[str, str] = field(default_factory=dict)  # of a script; nobody but root may
 

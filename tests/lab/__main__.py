@@ -16,6 +16,7 @@ from tests.lab.podman import argv_of_exec
 
 LOCK = Path("/run/mspctl-lab.lock")
 NOT_UP = 3
+MOST_IN_ANNEXE = 200
 IMAGES = {
     "base": "debian12",
     "base-trixie": "debian13",
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o022)  # files written into containers are for their services to read
     options = _parser().parse_args(arguments)
     try:
-        return _run(options, harbour())
+        return _run(options, harbour(options.annexe))
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    parser.add_argument(
+        "--annexe", type=int, choices=range(MOST_IN_ANNEXE + 1), default=0, metavar="N",
+        help=f"a lab with N workstations in the annexe, {MOST_IN_ANNEXE} at most",
+    )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("prepare", help="install what the machine lacks and build the images")
     commands.add_parser("up", help="bring the lab up, or repair it; writes build/lab/lab.json")

@@ -137,9 +137,14 @@ def directory() -> dict[str, Any]:
 
 
 @cache
-def harbour() -> Description:
-    """Return the lab's description."""
+def harbour(annexe: int = 0) -> Description:
+    """Return the lab's description, with so many workstations in the annexe, which is empty otherwise."""
     raw = yaml.safe_load(FILE.read_text())
+    reception = next(item for item in raw["hosts"] if item["image"] == "workstation")
+    more = [
+        reception | {"name": f"ws-annexe-{number:02}", "addresses": {"annexe": f"10.203.21.{10 + number}"}}
+        for number in range(1, annexe + 1)
+    ]
     return Description(
         client=raw["client"],
         zone=raw["zone"],
@@ -147,7 +152,7 @@ def harbour() -> Description:
         laptop=IPv4Address(raw["laptop"]),
         networks=tuple(Network(item["name"], IPv4Network(item["cidr"])) for item in raw["networks"]),
         images=tuple(Image(**item) for item in raw["images"]),
-        hosts=tuple(_host(item) for item in raw["hosts"]),
+        hosts=tuple(_host(item) for item in [*raw["hosts"], *more]),
         prefetch=tuple(raw["prefetch"]),
     )
 

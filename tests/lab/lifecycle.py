@@ -14,7 +14,7 @@ from tests.lab.podman import containers
 from tests.lab.switches.start import USER, read, with_words
 
 FILE = credentials.DIRECTORY / "lab.json"
-_READY_SECONDS = 60
+_READY_SECONDS = 60  # and one more for each host
 
 
 def prepare(description: Description) -> None:
@@ -28,6 +28,7 @@ def up(description: Description) -> None:
     """Bring every host to what harbour.yml describes, whatever state the lab is in."""
     prepare(description)
     words = credentials.ensure()
+    hosts.remove(sorted(containers().keys() - {host.container for host in description.hosts}))
     network.create(description)
     _ensure(description, description.hosts, words)
     write_private_description(description, words)
@@ -192,4 +193,4 @@ def _ensure(description: Description, chosen: Sequence[Host], words: Credentials
     network.shape(description)
     if any(host.image == "noc" for host in chosen):
         zabbix.configure(zabbix_url(description), words)
-    probe.wait(description, list(chosen), timeout_seconds=_READY_SECONDS)
+    probe.wait(description, list(chosen), timeout_seconds=_READY_SECONDS + len(chosen))
