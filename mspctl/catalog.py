@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import get_args
 
 from mspctl import handwritten
@@ -207,11 +208,31 @@ def check_record(path: Path, shown: str) -> tuple[str, ...]:
         lines += [
             f"{shown}: secrets.{name}.pattern: {mistake}" for mistake in _pattern_mistakes(secret.pattern)
         ]
+    lines += [f"{shown}: {line}" for line in _alert_mistakes(record)]
     if not record.platforms.named():
         lines.append(f"{shown}: platforms: none; give one of debian, redhat, suse, windows")
     if record.platforms.windows:
         lines += _windows_mistakes(record.platforms.windows, f"{shown}: platforms.windows")
     return tuple(lines)
+
+
+def _alert_mistakes(record: Provider) -> Iterator[str]:
+    """Yield what no schema says of a record's alerts: nothing but whole numbers gets into an expression."""
+    numbers = {name for name, setting in record.settings.items() if setting.type == "integer"}
+    for number, alert in enumerate(record.console.alerts if record.console else ()):
+        where = f"console.alerts[{number}]"
+        for key, text, known in (
+            ("expression", alert.expression, numbers | {"hosts"}),
+            ("lasting", alert.lasting, numbers),
+        ):
+            template = Template(text)
+            if not template.is_valid():
+                yield f"{where}.{key}: a $ that stands for nothing; write $$"
+            elif strange := sorted(set(template.get_identifiers()) - known):
+                hint = handwritten.nearest(strange[0], sorted(known))
+                yield f"{where}.{key}: no setting of whole numbers '{strange[0]}'{hint}"
+            elif key == "expression" and "hosts" not in template.get_identifiers():
+                yield f"{where}.{key}: without $hosts it is of every client's hosts"
 
 
 def _windows_mistakes(platform: WindowsPlatform, where: str) -> Iterator[str]:
@@ -275,7 +296,8 @@ def check_choice(where: str, service: str, choice: OptIn, own: Path | None = Non
         record = provider(service, choice.provider, own)
     except BadInput as error:
         return tuple(f"{where}.provider: {line}" for line in error.lines)
-    lines = [
+    lines = [f"{where}.provider: {choice.provider}: {line}" for line in _alert_mistakes(record)]
+    lines += [
         f"{where}.settings.{name}: missing: {setting.description}"
         for name, setting in sorted(record.settings.items())
         if setting.required and name not in choice.settings

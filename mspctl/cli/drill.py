@@ -320,7 +320,7 @@ def _chosen(client: Client, built: Inventory, named: Sequence[str]) -> dict[str,
         raise BadInput(f"{client.name}: not watched by a server that drills: {', '.join(strangers)}")
     found = {service: hosts for service, hosts in found.items() if hosts}
     if not found:
-        raise BadInput(f"{client.name}: no host is watched by a server that drills (Zabbix)")
+        raise BadInput(f"{client.name}: no host is watched by a server that drills (Zabbix, Prometheus)")
     return found
 
 

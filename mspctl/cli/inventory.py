@@ -5,7 +5,7 @@ from datetime import date
 
 import click
 
-from mspctl import catalog, targets
+from mspctl import catalog, handwritten, targets
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.errors import BadInput
@@ -15,6 +15,10 @@ from mspctl.netconfig.field import choices
 from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset
 from mspctl.workspace import Client
+
+_RULES_HEAD = (
+    "# Written by mspctl: changes are overwritten. Settings in client.yml say how full is too full.\n"
+)
 
 
 @click.command()
@@ -49,16 +53,21 @@ def write_inventory(client: Client) -> Inventory:
 
 
 def _write_targets(client: Client, built: Inventory) -> None:
-    """Write what the provider's Prometheus is to ask, or take it away where it is to ask nothing."""
+    """Write what the provider's Prometheus is to ask, and its alerts; take away what is of nothing."""
     own = client.workspace.own_providers
     records = {
         service: catalog.provider(service, choice.provider, own) for service, choice in built.services.items()
     }
     asked = targets.targets(built, records, client.name)
-    if asked:
-        client.save(targets.FILE, json.dumps(asked, indent=2, sort_keys=True) + "\n")
-    else:
-        (client.path / targets.FILE).unlink(missing_ok=True)
+    alerts = targets.rules(built, records, client.name)
+    for name, text in (
+        (targets.FILE, json.dumps(asked, indent=2, sort_keys=True) + "\n" if asked else ""),
+        (targets.RULES_FILE, _RULES_HEAD + handwritten.dump(alerts) if alerts else ""),
+    ):
+        if text:
+            client.save(name, text)
+        else:
+            (client.path / name).unlink(missing_ok=True)
 
 
 def load(client: Client) -> Inventory:

@@ -54,11 +54,25 @@ class Enrolment(Record, frozen=True, kw_only=True):
     settings: tuple[Identifier, ...] = ()  # those that say what becomes of things there, and no host needs
 
 
+class Alert(Record, frozen=True, kw_only=True):
+    """When the server is to raise an alert of a client's host, in the server's own language."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Z][A-Za-z0-9]*$(?!\n)", description="a name such as HostDown")]
+    expression: str  # $hosts stands for what picks the client's hosts, $name for a setting
+    summary: str  # a template of the server's own
+    severity: Literal["critical", "warning", "info"]
+    lasting: Annotated[
+        str, Meta(pattern=r"^([0-9]+|\$\{[a-z][a-z0-9_]*\})[smhd]$(?!\n)", description="a span such as 5m")
+    ] = "0s"  # before it fires
+    drill: bool = False  # what drills wait for
+
+
 class ConsoleQuery(Record, frozen=True, kw_only=True):
     """The server that can confirm the rollout, and what to ask it for."""
 
     client: Identifier  # a module of mspctl/consoles
     parameters: dict[str, str] = field(default_factory=dict)  # {client} and {host} stand for their names
+    alerts: tuple[Alert, ...] = ()  # of a server that reads them from a file
 
 
 class Detect(Record, frozen=True, kw_only=True):

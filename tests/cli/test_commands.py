@@ -416,6 +416,25 @@ def test_the_inventory_is_written_committed_and_kept_clean(root: Path) -> None:
     assert len(messages(root)) == before  # nothing new, no commit
 
 
+def test_what_prometheus_reads_is_there_as_long_as_it_watches(root: Path) -> None:
+    names = ("prometheus.json", "prometheus.rules.yml")
+    exporter = {
+        "provider": "node_exporter",
+        "settings": {"certificate_file": "x.pem", "full_percent": 80},
+        "secrets": {"certificate_key": "vault:key", "password_hash": "vault:hash"},
+    }
+    choose(root, dump({"services": {"monitoring": exporter}}))
+    found = client(root)
+    found.save_records("assets.jsonl", [asset("web")])
+    must("inventory", "acme")
+    assert all((found.path / name).is_file() for name in names)
+    assert "> 80 and" in (found.path / names[1]).read_text()
+    assert git(root, "status", "--porcelain") == ""
+    found.save_records("assets.jsonl", [asset("web", kind="printer", os="")])
+    must("inventory", "acme")
+    assert not any((found.path / name).exists() for name in names)
+
+
 def test_a_mistake_in_a_choice_is_told_with_the_nearest_name(root: Path) -> None:
     choose(root, dump({"services": {"monitoring": {"provider": "zabix"}}}))
     assert refused(3, "inventory", "acme") == (

@@ -1,4 +1,5 @@
-"""`mspctl drill` on hosts of the tests' own: a real SSH server, real shells, and a Zabbix that watches them.
+"""`mspctl drill` on hosts of the tests' own: a real SSH server, real shells, and what watches them: a Zabbix
+that the tests play, and a real Prometheus.
 
 In the place of systemd stands a script that keeps in a file how the unit stands.
 """
@@ -17,15 +18,17 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
+from mspctl import targets
 from mspctl.cli import main
 from mspctl.cli.drill import Outcome, complete_hosts, hold
 from mspctl.cli.inventory import write_inventory
 from mspctl.consoles import zabbix as console
 from mspctl.handwritten import dump
-from mspctl.records import CoverageState, Drill, Service
+from mspctl.records import CoverageState, Drill, Json, Service
 from mspctl.workspace import Client
 from tests import samples
 from tests.consoles.server import PASSWORD, USER, Zabbix, certificate, serving
+from tests.prometheus import exporting, needs_prometheus, unit, watching
 from tests.sshd import CLIENT_KEY
 from tests.sshd import serving as ssh
 
@@ -65,6 +68,10 @@ class Watching(Zabbix):
         return super().answer(method, params, token)
 
 
+def run(client: Client, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["drill", "acme", *arguments, "-C", str(client.workspace.root)])
+
+
 @dataclass
 class Office:
     """A client with two hosts, of which one lets nobody in, and its server."""
@@ -73,7 +80,7 @@ class Office:
     zabbix: Watching
 
     def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(main, ["drill", "acme", *arguments, "-C", str(self.client.workspace.root)])
+        return run(self.client, *arguments)
 
     def hold(self, seconds: int) -> tuple[Outcome, ...]:
         with self.client.lock("test"):
@@ -86,65 +93,73 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def office(
-    tmp_path: Path, certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Office]:
+def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client whose hosts keep in the file `stopped` how their unit stands."""
     monkeypatch.setattr(sys.modules[Outcome.__module__], "_POLL_SECONDS", 0.05)
-    stopped = tmp_path / "stopped"
     for name, text in (
-        ("systemctl", SYSTEMCTL.format(stopped=stopped)),
+        ("systemctl", SYSTEMCTL.format(stopped=tmp_path / "stopped")),
         ("systemd-run", "#!/bin/sh\n"),
         ("id", "#!/bin/sh\necho 0\n"),
         ("shell", f'#!/bin/sh\nPATH={tmp_path}:$PATH exec /bin/sh "$@"\n'),
     ):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    zabbix = Watching(stopped=stopped)
+    with ssh((str(tmp_path / "shell"),), addresses=2) as server:
+        found = samples.opened(tmp_path / "ws", {"key": CLIENT_KEY, "psk": samples.SECRET})
+        override = {"asset": "a-db", "connection": {"user": "stranger"}}
+        (found.path / "overrides.yml").write_text(dump({"assets": [override]}))
+        addresses = {"web": "127.0.0.1", "db": "127.0.0.2"}
+        services = (Service(port=server.port, name="ssh"),)
+        found.save_records(
+            "assets.jsonl",
+            [
+                structs.replace(samples.asset(name, where), services=services)
+                for name, where in addresses.items()
+            ],
+        )
+        pins = "".join(f"[{where}]:{server.port} {server.host_key}\n" for where in addresses.values())
+        (found.path / "known_hosts").write_text(pins)
+        found.save_records("evidence.jsonl", [samples.coverage("web"), samples.coverage("db")])
+        yield found
+
+
+def settle(client: Client, consoles: Json) -> None:
+    """Write the provider's servers into mspctl.yml."""
+    settings = {"provider": "Northwind IT", "vault_password_file": ".vault-password", "consoles": consoles}
+    (client.workspace.root / "mspctl.yml").write_text(dump(settings))
+
+
+def choose(client: Client, provider: str, settings: Json, secrets: Json) -> None:
+    """Write who watches the client's hosts into client.yml."""
+    choice = {"provider": provider, "settings": settings, "secrets": secrets}
+    file = client.path / "client.yml"
+    connection = {"user": "real", "key": "vault:key"}
+    file.write_text(
+        file.read_text().replace("192.0.2.0/24", "127.0.0.0/24")
+        + dump({"connection": connection, "services": {"monitoring": choice}})
+    )
+
+
+@pytest.fixture
+def office(tmp_path: Path, certificates: tuple[Path, Path], hosts: Client) -> Iterator[Office]:
+    zabbix = Watching(stopped=tmp_path / "stopped")
     zabbix.hosts = [{"hostid": "1", "host": "acme.web"}, {"hostid": "2", "host": "acme.db"}]
     zabbix.made["trigger"] = [
         {"triggerid": f"t{number}", "description": console._DRILL_TRIGGER, "hosts": [{"hostid": number}]}
         for number in ("1", "2")
     ]
-    with ssh((str(tmp_path / "shell"),), addresses=2) as server, serving(zabbix, *certificates) as url:
-        found = samples.opened(tmp_path / "ws", {"key": CLIENT_KEY, "psk": samples.SECRET})
-        root = found.workspace.root
-        settings = {
-            "provider": "Northwind IT",
-            "vault_password_file": ".vault-password",
-            "consoles": {
-                "zabbix": {
-                    "url": url,
-                    "user": USER,
-                    "password": "vault:zabbix",
-                    "ca_file": str(certificates[0]),
-                }
-            },
+    with serving(zabbix, *certificates) as url:
+        hosts.workspace.vault().set("zabbix", PASSWORD)
+        server: Json = {
+            "url": url,
+            "user": USER,
+            "password": "vault:zabbix",
+            "ca_file": str(certificates[0]),
         }
-        (root / "mspctl.yml").write_text(dump(settings))
-        found.workspace.vault().set("zabbix", PASSWORD)
-        choice = {
-            "provider": "zabbix",
-            "settings": {"server": "127.0.0.1", "psk_identity": "acme"},
-            "secrets": {"psk": "vault:psk"},
-        }
-        file = found.path / "client.yml"
-        connection = {"user": "real", "key": "vault:key"}
-        file.write_text(
-            file.read_text().replace("192.0.2.0/24", "127.0.0.0/24")
-            + dump({"connection": connection, "services": {"monitoring": choice}})
-        )
-        override = {"asset": "a-db", "connection": {"user": "stranger"}}
-        (found.path / "overrides.yml").write_text(dump({"assets": [override]}))
-        hosts = {"web": "127.0.0.1", "db": "127.0.0.2"}
-        services = (Service(port=server.port, name="ssh"),)
-        found.save_records(
-            "assets.jsonl",
-            [structs.replace(samples.asset(name, where), services=services) for name, where in hosts.items()],
-        )
-        pins = "".join(f"[{where}]:{server.port} {server.host_key}\n" for where in hosts.values())
-        (found.path / "known_hosts").write_text(pins)
-        found.save_records("evidence.jsonl", [samples.coverage("web"), samples.coverage("db")])
-        yield Office(found, zabbix)
+        settle(hosts, {"zabbix": server})
+        settings: Json = {"server": "127.0.0.1", "psk_identity": "acme"}
+        choose(hosts, "zabbix", settings, {"psk": "vault:psk"})
+        yield Office(hosts, zabbix)
 
 
 def kept(office: Office) -> list[Drill]:
@@ -219,3 +234,24 @@ def test_hosts_complete(office: Office) -> None:
         "drill", ["acme", "-C", str(office.client.workspace.root)], resilient_parsing=True
     )
     assert complete_hosts(context, main.commands["drill"].params[0], "w") == ["web"]
+
+
+@needs_prometheus
+def test_prometheus_raises_the_alerts_that_mspctl_wrote(tmp_path: Path, hosts: Client) -> None:
+    """It reads the client's files where they lie."""
+    with exporting(2) as exporters:
+        exporters.answers["127.0.0.1"] = lambda: unit(not (tmp_path / "stopped").exists())
+        secrets: Json = {"certificate_key": "vault:key", "password_hash": "vault:key"}
+        settings: Json = {"certificate_file": "exporter.pem", "port": exporters.port}
+        choose(hosts, "node_exporter", settings, secrets)
+        at = ("-C", str(hosts.workspace.root))
+        CliRunner().invoke(main, ["inventory", "acme", *at], catch_exceptions=False)
+        files = [str(hosts.path / name) for name in (targets.FILE, targets.RULES_FILE)]
+        with watching(tmp_path / "server", files[:1], files[1:]) as server:
+            settle(hosts, {"node_exporter": {"url": server.url}})
+            done = run(hosts, "web")
+    assert done.exit_code == 0, done.output
+    assert "1 of 1 hosts proved to alert" in done.stdout
+    (drill,) = hosts.drills()
+    assert (drill.host, drill.provider, drill.reason) == ("web", "node_exporter", "")
+    assert not (tmp_path / "stopped").exists()

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from mspctl import catalog
 from mspctl.cli import main
+from mspctl.records import OptIn
 from mspctl.workspace import Client
 
 
@@ -90,3 +91,40 @@ def test_a_default_that_breaks_its_own_rule_is_told(client: Client, own: Path) -
 def test_every_shipped_record_passes(client: Client) -> None:
     shipped = [str(path) for path in sorted(catalog.PROVIDERS.glob("*/*.yml"))]
     assert run(client, "check", *shipped).stdout == f"{len(shipped)} records, no mistakes\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("up{$hosts} == 0", "up == 0", "alerts[0].expression: without $hosts it is of every client's hosts"),
+        (
+            "up{$hosts} == 0",
+            "up{$hosts} == $5",
+            "alerts[0].expression: a $ that stands for nothing; write $$",
+        ),
+        ("> $full_percent", "> $full_percnt", "'full_percnt'; did you mean 'full_percent'?"),
+        ("> $full_percent", "> $user", "alerts[1].expression: no setting of whole numbers 'user'"),
+        ("${down_minutes}m", "${hosts}m", "alerts[0].lasting: no setting of whole numbers 'hosts'"),
+        ("${down_minutes}m", "5 min", "a span such as 5m"),
+        ("name: HostDown", "name: host down", "a name such as HostDown"),
+        ("severity: critical", "severity: fatal", "fatal"),
+    ],
+)
+def test_a_mistake_in_an_alert_is_one_line_that_says_where(
+    client: Client, own: Path, before: str, after: str, said: str
+) -> None:
+    text = (catalog.PROVIDERS / "monitoring" / "node_exporter.yml").read_text()
+    assert before in text
+    own.write_text(text.replace("name: node_exporter", "name: ours").replace(before, after, 1))
+    refused = run(client, "check")
+    assert refused.exit_code == 3
+    assert said in refused.stderr and len(refused.stderr.splitlines()) == 1
+
+
+def test_a_client_whose_product_has_such_a_mistake_is_told(client: Client, own: Path) -> None:
+    text = (catalog.PROVIDERS / "monitoring" / "node_exporter.yml").read_text()
+    own.write_text(text.replace("name: node_exporter", "name: ours").replace("up{$hosts}", "up", 1))
+    choice = OptIn(provider="ours", settings={"certificate_file": "x.pem"})
+    assert catalog.check_choice("here", "monitoring", choice, client.workspace.own_providers)[0] == (
+        "here.provider: ours: console.alerts[0].expression: without $hosts it is of every client's hosts"
+    )
