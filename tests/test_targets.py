@@ -24,8 +24,8 @@ HOSTS = (
 
 def found(choice: OptIn) -> list[object]:
     built = Inventory(hosts=HOSTS, group_variables={}, services={"monitoring": choice})
-    record = catalog.provider("monitoring", choice.provider)
-    return list(targets(built, {"monitoring": record}, "acme"))
+    records = {product: catalog.provider(*product) for product in built.by_product()}
+    return list(targets(built, records, "acme"))
 
 
 def test_each_host_of_the_service_is_a_target_with_its_names() -> None:
