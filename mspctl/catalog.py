@@ -12,7 +12,8 @@ from typing import get_args
 
 from mspctl import handwritten
 from mspctl.errors import BadInput
-from mspctl.records import BaselineRule, Json, OptIn, Platform, Provider, Record
+from mspctl.records import BaselineRule, Json, OptIn, Platform, Product, Provider, Record, SystemFamily
+from mspctl.records.client import SYSTEMS
 from mspctl.records.provider import Capability, Generate, Setting, WindowsPlatform
 
 PACKAGE = Path(__file__).resolve().parent
@@ -81,30 +82,39 @@ def provider_path(capability: str, name: str, own: Path | None = None) -> Path:
     raise BadInput(f"no {capability} provider '{name}'{hint}")
 
 
-def generated(services: Mapping[str, OptIn], own: Path | None = None) -> dict[str, dict[str, Generate]]:
-    """Return the secrets of the chosen services that are made for each host: service → name → how.
+def generated(
+    services: Mapping[str, OptIn], own: Path | None = None
+) -> dict[tuple[str, str], dict[str, Generate]]:
+    """Return the secrets that are made for each host: by service and provider of what was chosen, name → how.
 
     Raise BadInput as `provider` does.
     """
-    records = {
-        service: provider(service, choice.provider, own)
+    found = {
+        product: {name: secret.generate for name, secret in record.secrets.items() if secret.generate}
+        for product, record in _chosen(services, own).items()
+    }
+    return {product: secrets for product, secrets in found.items() if secrets}
+
+
+def goes_on(
+    services: Mapping[str, OptIn], own: Path | None = None
+) -> dict[tuple[str, str], tuple[SystemFamily, ...]]:
+    """Return the systems that each chosen product goes on, by service and provider. Raise as `provider`."""
+    return {product: _systems(record) for product, record in _chosen(services, own).items()}
+
+
+def _chosen(services: Mapping[str, OptIn], own: Path | None) -> dict[tuple[str, str], Provider]:
+    return {
+        (service, product.provider): provider(service, product.provider, own)
         for service, choice in services.items()
         if service in get_args(Capability)  # of another, mspctl.inventory says the nearest
+        for product in choice.products()
     }
-    found = {
-        service: {name: secret.generate for name, secret in record.secrets.items() if secret.generate}
-        for service, record in records.items()
-    }
-    return {service: secrets for service, secrets in found.items() if secrets}
 
 
-def on_windows(services: Mapping[str, OptIn], own: Path | None = None) -> frozenset[str]:
-    """Return the chosen services whose product goes on Windows. Raise BadInput as `provider` does."""
-    return frozenset(
-        service
-        for service, choice in services.items()
-        if service in get_args(Capability) and provider(service, choice.provider, own).platforms.windows
-    )
+def _systems(record: Provider) -> tuple[SystemFamily, ...]:
+    has = {"linux": bool(record.platforms.linux()), "windows": bool(record.platforms.windows)}
+    return tuple(system for system in SYSTEMS if has[system])
 
 
 class RoleOption(Record, frozen=True, kw_only=True):
@@ -292,47 +302,97 @@ def baseline() -> tuple[BaselineRule, ...]:
 
 def check_choice(where: str, service: str, choice: OptIn, own: Path | None = None) -> tuple[str, ...]:
     """Return every mistake in a client's choice of a service, each line beginning with `where`."""
-    try:
-        record = provider(service, choice.provider, own)
-    except BadInput as error:
-        return tuple(f"{where}.provider: {line}" for line in error.lines)
-    lines = [f"{where}.provider: {choice.provider}: {line}" for line in _alert_mistakes(record)]
-    lines += [
-        f"{where}.settings.{name}: missing: {setting.description}"
-        for name, setting in sorted(record.settings.items())
-        if setting.required and name not in choice.settings
-    ]
-    for name, value in sorted(choice.settings.items()):
+    lines = list(_shape_mistakes(where, choice))
+    for product in choice.products():
+        place = f"{where}.{product.part}" if product.part else where
+        try:
+            record = provider(service, product.provider, own)
+        except BadInput as error:
+            lines += [f"{place}.provider: {line}" for line in error.lines]
+            continue
+        lines += [f"{place}.provider: {product.provider}: {line}" for line in _alert_mistakes(record)]
+        lines += _system_mistakes(place, choice, product, record)
+        lines += _setting_mistakes(place, service, choice, product, record, own)
+        lines += _secret_mistakes(place, product, record)
+    return tuple(lines)
+
+
+def _shape_mistakes(where: str, choice: OptIn) -> Iterator[str]:
+    """Yield what is wrong with a choice whatever the products are."""
+    parts = choice.parts()
+    if choice.provider and len(parts) == len(SYSTEMS):
+        yield (
+            f"{where}.provider: {choice.provider} is for no system, as {' and '.join(parts)} have products "
+            "of their own; leave it out"
+        )
+    elif not choice.provider and not parts:
+        yield f"{where}.provider: missing; `mspctl providers list` names the products"
+    elif not choice.provider:
+        for name in ("settings", "secrets", "version", "licences"):
+            if getattr(choice, name):
+                yield f"{where}.{name}: of no product; write it below {' or '.join(parts)}"
+
+
+def _system_mistakes(place: str, choice: OptIn, product: Product, record: Provider) -> Iterator[str]:
+    """Yield what keeps a product from the one system it is chosen for."""
+    goes = _systems(record)
+    if not choice.parts() or set(product.systems) & set(goes):
+        return
+    (system,) = product.systems
+    if product.part:
+        yield f"{place}.provider: {product.provider} has no agent for {system.capitalize()}"
+    else:
+        (taken,) = choice.parts()
+        yield (
+            f"{place}.provider: {product.provider} has no agent for {system.capitalize()}, and {taken} has a "
+            "product of its own"
+        )
+
+
+def _setting_mistakes(
+    place: str, service: str, choice: OptIn, product: Product, record: Provider, own: Path | None
+) -> Iterator[str]:
+    for name, setting in sorted(record.settings.items()):
+        if setting.required and name not in product.settings:
+            yield f"{place}.settings.{name}: missing: {setting.description}"
+    for name, value in sorted(product.settings.items()):
         if name in record.settings:
-            lines += [
-                f"{where}.settings.{name}: {line}" for line in _check_setting(record.settings[name], value)
-            ]
+            for line in _check_setting(record.settings[name], value):
+                yield f"{place}.settings.{name}: {line}"
         else:
-            hint = handwritten.nearest(name, sorted(record.settings))
-            lines.append(f"{where}.settings.{name}: {choice.provider} has no such setting{hint}")
-    lines += [
-        f"{where}.secrets.{name}: missing: {secret.description} Write vault:NAME."
-        for name, secret in sorted(record.secrets.items())
-        if name not in choice.secrets and not secret.generate and not secret.optional
-    ]
-    if choice.version and not any(
-        each.uninstall.packages and not each.installer for each in record.platforms.linux().values()
+            hint = _whose(name, service, choice, own) or handwritten.nearest(name, sorted(record.settings))
+            yield f"{place}.settings.{name}: {product.provider} has no such setting{hint}"
+    if product.version and not any(
+        "linux" in product.systems and each.uninstall.packages and not each.installer
+        for each in record.platforms.linux().values()
     ):
-        lines.append(
-            f"{where}.version: {choice.provider} comes from its vendor, not from apt; leave it out"
+        yield (
+            f"{place}.version: {product.provider} comes from its vendor, not from apt; leave it out"
             f"{', and set settings.version' if 'version' in record.settings else ''}"
         )
-    lines += [
-        f"{where}.secrets.{name}: generated for each host; leave it out"
-        for name, secret in sorted(record.secrets.items())
-        if name in choice.secrets and secret.generate
-    ]
-    lines += [
-        f"{where}.secrets.{name}: {choice.provider} has no such secret"
-        f"{handwritten.nearest(name, sorted(record.secrets))}"
-        for name in sorted(set(choice.secrets) - set(record.secrets))
-    ]
-    return tuple(lines)
+
+
+def _whose(name: str, service: str, choice: OptIn, own: Path | None) -> str:
+    """Return which other product of a service has a setting, in words; "" where none has."""
+    for product in choice.products():
+        try:
+            if name in provider(service, product.provider, own).settings:
+                return f"; {product.provider} has"
+        except BadInput:
+            continue
+    return ""
+
+
+def _secret_mistakes(place: str, product: Product, record: Provider) -> Iterator[str]:
+    for name, secret in sorted(record.secrets.items()):
+        if name not in product.secrets and not secret.generate and not secret.optional:
+            yield f"{place}.secrets.{name}: missing: {secret.description} Write vault:NAME."
+    for name, secret in sorted(record.secrets.items()):
+        if name in product.secrets and secret.generate:
+            yield f"{place}.secrets.{name}: generated for each host; leave it out"
+    for name in sorted(set(product.secrets) - set(record.secrets)):
+        hint = handwritten.nearest(name, sorted(record.secrets))
+        yield f"{place}.secrets.{name}: {product.provider} has no such secret{hint}"
 
 
 def _check_setting(setting: Setting, value: Json) -> tuple[str, ...]:

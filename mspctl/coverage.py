@@ -50,7 +50,7 @@ class Gap(Record, frozen=True, kw_only=True):
 
 
 class Licences(Record, frozen=True, kw_only=True):
-    """How many of a service's agents are paid for, there, and alive."""
+    """How many of a product's agents are paid for, there, and alive."""
 
     service: str
     provider: str
@@ -60,10 +60,11 @@ class Licences(Record, frozen=True, kw_only=True):
     at_server: int | None  # None: there is no server to ask
 
 
-def unmatched(inventory: Inventory, service: str, census: Iterable[ConsoleAnswer]) -> tuple[Unmatched, ...]:
-    """Return what the server of a service knows beyond the hosts that are to have it, by name."""
-    ours = set(inventory.members(service))
-    provider = inventory.services[service].provider
+def unmatched(
+    inventory: Inventory, service: str, provider: str, census: Iterable[ConsoleAnswer]
+) -> tuple[Unmatched, ...]:
+    """Return what the server of a product knows beyond the hosts that are to have it, by name."""
+    ours = set(inventory.by_product()[service, provider])
     return tuple(
         Unmatched(
             service=service,
@@ -92,7 +93,12 @@ def gaps(
         for each in every
         if each.incumbents
     ]
-    found += [_stranger(each, assets) for each in others]
+    products = {
+        (each.asset, each.service): each.provider
+        for each in every
+        if each.state is not CoverageState.EXCLUDED
+    }
+    found += [_stranger(each, assets, products) for each in others]
     found += [
         Gap(
             kind=GapKind.EXPIRED,
@@ -115,21 +121,26 @@ def is_open(gap: Gap) -> bool:
 def licences(
     coverage: Iterable[Coverage], others: Iterable[Unmatched], services: Mapping[str, OptIn]
 ) -> tuple[Licences, ...]:
-    """Return each service's licences; what checks in from elsewhere takes one too."""
-    by_service: dict[str, list[Coverage]] = {service: [] for service in services}
+    """Return each product's licences, by service; what checks in from elsewhere takes one too."""
+    bought: dict[tuple[str, str], list[int]] = {}
+    for service, choice in sorted(services.items()):
+        for product in choice.products():
+            counted = () if product.licences is None else (product.licences,)
+            bought.setdefault((service, product.provider), []).extend(counted)
+    covered: dict[tuple[str, str], list[Coverage]] = {product: [] for product in bought}
     for each in coverage:
-        by_service.setdefault(each.service, []).append(each)
-    strangers = Counter(each.service for each in others)
+        covered.setdefault((each.service, each.provider), []).append(each)
+    strangers = Counter((each.service, each.provider) for each in others)
     return tuple(
         Licences(
             service=service,
-            provider=choice.provider,
-            bought=choice.licences,
-            installed=sum(1 for each in by_service[service] if is_installed(each)),
-            active=sum(1 for each in by_service[service] if _is_active(each)),
-            at_server=_at_server(by_service[service], strangers[service]),
+            provider=provider,
+            bought=sum(numbers) if numbers else None,
+            installed=sum(1 for each in covered[service, provider] if is_installed(each)),
+            active=sum(1 for each in covered[service, provider] if _is_active(each)),
+            at_server=_at_server(covered[service, provider], strangers[service, provider]),
         )
-        for service, choice in sorted(services.items())
+        for (service, provider), numbers in bought.items()
     )
 
 
@@ -203,15 +214,21 @@ def _gap(coverage: Coverage) -> Gap | None:
     return say(GapKind.FAILING, coverage.reason)
 
 
-def _stranger(other: Unmatched, assets: Iterable[Asset]) -> Gap:
-    """Return what a host is that only the server knows."""
+def _stranger(other: Unmatched, assets: Iterable[Asset], products: Mapping[tuple[str, str], str]) -> Gap:
+    """Return what a host is that only the server knows, given what each host has by name and service."""
     alive = "checks in" if other.checks_in else "silent"
     named = next((asset for asset in assets if other.name in names_of(asset)), None)
     there = next((asset for asset in assets if other.address and other.address in asset.addresses), None)
     if named and named.gone_since:
         kind, reason = GapKind.NOT_ON_NETWORK, f"{alive}; gone from the network since scan {named.gone_since}"
     elif named:
-        kind, reason = GapKind.NOT_ON_NETWORK, f"{alive}; on the network, and not to have this service"
+        instead = products.get((named.name, other.service))
+        wanted = (
+            f"to have {instead} instead"
+            if instead not in (None, other.provider)
+            else "not to have this service"
+        )
+        kind, reason = GapKind.NOT_ON_NETWORK, f"{alive}; on the network, and {wanted}"
     elif there:
         kind, reason = GapKind.DUPLICATE, f"{alive}; at {other.address}, which is {there.name}"
     else:

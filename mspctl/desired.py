@@ -17,7 +17,7 @@ from pathlib import Path
 from mspctl import __version__, catalog
 from mspctl.inventory import Host, Inventory, variables
 from mspctl.receipts import keyed
-from mspctl.records import Json, OptIn, Provider
+from mspctl.records import Json, Product, Provider
 from mspctl.references import VARIABLE_PREFIX
 from mspctl.workspace import Client
 
@@ -86,8 +86,8 @@ def desired(
     for host in (host for host in built.hosts if host.name in wanted):
         own = _of_host(client, host, parts)
         own.doubt = own.doubt or _doubt(common["given"], "-e") or _own_doubt(common["given"], "-e")
-        for service in sorted(set(built.services) & set(host.groups)):
-            part = _of_service(client, service, built.services[service], own)
+        for service, product in built.chosen_for(host).items():
+            part = _of_service(client, service, product, own)
             values = _secrets(ciphertexts, part.secrets, tails[host.name], others)
             material = {
                 **common,
@@ -156,29 +156,29 @@ def _below(place: Path) -> Iterator[Path]:
         yield place
 
 
-def _of_service(client: Client, service: str, choice: OptIn, own: _Part) -> _Part:
+def _of_service(client: Client, service: str, product: Product, own: _Part) -> _Part:
     """Return what a service on a host depends on: its provider's record, and files its settings name."""
     whole = _Part()
     whole.add(own)
-    path = catalog.provider_path(service, choice.provider, client.workspace.own_providers)
+    path = catalog.provider_path(service, product.provider, client.workspace.own_providers)
     text = path.read_text(encoding="utf-8")
     whole.files["record"] = hashlib.sha256(text.encode()).hexdigest()
     whole.secrets |= set(_SECRET_NAME.findall(text))
-    whole.doubt = whole.doubt or _doubt(text, f"providers/{service}/{choice.provider}.yml", may_look_up=True)
-    record = catalog.provider(service, choice.provider, client.workspace.own_providers)
+    whole.doubt = whole.doubt or _doubt(text, f"providers/{service}/{product.provider}.yml", may_look_up=True)
+    record = catalog.provider(service, product.provider, client.workspace.own_providers)
     for looked_up in _files_looked_up(text):
         names = set(_SETTING.findall(looked_up))
         if len(names) != 1 or any(f"{service}_settings" in each for each in own.texts):
             whole.doubt = whole.doubt or f"it looks up a file: {looked_up}"
         for name in names:
-            whole.files[f"settings.{name}"] = _named_file(client, record, choice, name)
+            whole.files[f"settings.{name}"] = _named_file(client, record, product, name)
     return whole
 
 
-def _named_file(client: Client, record: Provider, choice: OptIn, name: str) -> str:
+def _named_file(client: Client, record: Provider, product: Product, name: str) -> str:
     """Return the digest of a file that a setting names; from the workspace's root, unless it is absolute."""
     setting = record.settings.get(name)
-    value = choice.settings.get(name, setting.default if setting else "")
+    value = product.settings.get(name, setting.default if setting else "")
     if not value:
         return ""
     return hashlib.sha256((client.workspace.root / str(value)).read_bytes()).hexdigest()

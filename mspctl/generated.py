@@ -23,9 +23,9 @@ class HostSecret(Record, frozen=True, kw_only=True):
 
 
 def host_secrets(
-    inventory: Inventory, generated: Mapping[str, Mapping[str, Generate]]
+    inventory: Inventory, generated: Mapping[tuple[str, str], Mapping[str, Generate]]
 ) -> tuple[HostSecret, ...]:
-    """Return every generated secret of the hosts that are in the services of `generated`, by name."""
+    """Return every generated secret of the hosts that are to have the products of `generated`, by name."""
     found = [
         HostSecret(
             name=generated_name(service, secret, str(host.connection["mspctl_asset"])),
@@ -34,10 +34,9 @@ def host_secrets(
             secret=secret,
             how=how,
         )
-        for service, wanted in generated.items()
         for host in inventory.hosts
-        if service in host.groups
-        for secret, how in wanted.items()
+        for service, product in inventory.chosen_for(host).items()
+        for secret, how in generated.get((service, product.provider), {}).items()
     ]
     return tuple(sorted(found, key=lambda each: each.name))
 

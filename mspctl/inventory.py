@@ -6,7 +6,7 @@ vault work. A host that is not understood is `unclassified` and belongs to no se
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -25,20 +25,34 @@ from mspctl.records import (
     OptIn,
     Override,
     OverridesFile,
+    Product,
     Record,
     WindowsConnection,
     WorkspaceFile,
 )
+from mspctl.records.client import SYSTEMS
 from mspctl.records.provider import Capability
-from mspctl.references import generated_template, variable
+from mspctl.references import variable_template
 from mspctl.remoting import Certificates, Way, way_in
+from mspctl.services import (
+    LINUX,
+    WINDOWS,
+    GoesOn,
+    chosen_services,
+    elsewhere,
+    product_group,
+    product_variables,
+    products_on,
+    system_of,
+)
 
-LINUX = frozenset({"debian", "ubuntu"})  # families whose roles exist and are tested
-WINDOWS = "windows"
 WINRM = "mspctl_winrm"  # the connection plugin
 AGENT_KINDS = frozenset({"workstation", "laptop", "server", "virtual-machine"})  # what takes an agent
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
-RESERVED = frozenset({"all", "ungrouped", "classified", "unclassified", *CAPABILITIES})
+RESERVED = frozenset(
+    {"all", "ungrouped", "classified", "unclassified", *CAPABILITIES}
+    | {f"{capability}_{system}" for capability in CAPABILITIES for system in SYSTEMS}
+)
 """Groups with a meaning: a host gets into one by being chosen, never by what it is called."""
 SSH_OPTIONS = " ".join(
     (
@@ -75,7 +89,7 @@ class Entrance(NamedTuple):
             "ansible_become": False,  # who logs in is an administrator, or he is nobody
             "ansible_port": self.way.port,
             "ansible_user": self.windows.user,
-            "ansible_password": _reference(self.windows.password),
+            "ansible_password": variable_template(self.windows.password),
             "mspctl_winrm_transport": self.windows.transport,
             "mspctl_winrm_certificate": self.way.pin or None,
             "mspctl_winrm_ca_file": _in_workspace(authority) if authority else None,
@@ -96,6 +110,27 @@ class Inventory(Record, frozen=True, kw_only=True):
         """Return the names of the hosts in `group`, sorted."""
         return tuple(host.name for host in self.hosts if group in host.groups)
 
+    def product(self, service: str, host: Host) -> Product | None:
+        """Return the product that is meant for a host like this one, None where there is none."""
+        return self.services[service].product(system_of(host.discovered.get("os", "")))
+
+    def chosen_for(self, host: Host) -> dict[str, Product]:
+        """Return what a host is to have: the product of each of its services, by service."""
+        mine = sorted(set(self.services) & set(host.groups))
+        return {service: product for service in mine if (product := self.product(service, host))}
+
+    def by_product(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Return the hosts that are to have each product that was chosen, by service and provider."""
+        found: dict[tuple[str, str], list[str]] = {
+            (service, product.provider): []
+            for service, choice in self.services.items()
+            for product in choice.products()
+        }
+        for host in self.hosts:
+            for service, product in self.chosen_for(host).items():
+                found[service, product.provider].append(host.name)
+        return {product: tuple(hosts) for product, hosts in found.items()}
+
 
 def build(
     name: str,
@@ -104,15 +139,15 @@ def build(
     assets: Iterable[Asset],
     overrides: OverridesFile,
     today: date,
-    generated: Mapping[str, Iterable[str]] = MappingProxyType({}),
-    on_windows: Collection[str] = frozenset(),
+    generated: Mapping[tuple[str, str], Iterable[str]] = MappingProxyType({}),
+    goes_on: GoesOn = MappingProxyType({}),
     certificates: Certificates = MappingProxyType({}),
 ) -> Inventory:
     """Return the inventory of the client `name`, hosts sorted by name.
 
-    `generated` names the secrets of each service that are made for every host: `catalog.generated`.
-    `on_windows` are the services whose product goes on Windows too: `catalog.on_windows`; `certificates` what
-    Windows hosts showed first: `logins.certificates`.
+    `generated` names the secrets of each product that are made for every host: `catalog.generated`.
+    `goes_on` says on which systems: `catalog.goes_on`, Linux unless said; `certificates` what Windows hosts
+    showed first: `logins.certificates`.
     Raise BadInput for a service that does not exist, a group that no host is in, or an asset that is named
     and not there.
     """
@@ -126,11 +161,8 @@ def build(
         for asset in present
         if asset.get("os") == WINDOWS
     }
-    elsewhere = {
-        service: f"{choice.provider} has no agent for Windows"
-        for service, choice in services.items()
-        if service not in on_windows
-    }
+    products = {system: products_on(services, system) for system in SYSTEMS}
+    unfit = {system: elsewhere(services, system, goes_on) for system in SYSTEMS}
     nobody = login_variables(client.connection)
     logins = {site.name: login_variables(connection_of(client, site.name)) for site in client.sites}
     return Inventory(
@@ -141,8 +173,9 @@ def build(
                 logins.get(asset.site, nobody),
                 by_asset.get(asset.id),
                 services,
+                products[system] if (system := system_of(asset.get("os"))) else {},
                 {
-                    **(elsewhere if asset.id in ways else {}),
+                    **(unfit[system] if system else {}),
                     **_excluded(asset, client.exclusions, services, today),
                 },
                 ways.get(asset.id, ""),
@@ -153,31 +186,16 @@ def build(
             "all": {"mspctl_client": name, "ansible_ssh_common_args": SSH_OPTIONS},
             "linux": {"ansible_python_interpreter": "/usr/bin/python3"},
             **{
-                service: _service_variables(service, choice, generated.get(service, ()))
+                product_group(service, product): product_variables(
+                    service, product, generated.get((service, product.provider), ())
+                )
                 for service, choice in services.items()
+                for product in choice.products()
             },
         },
         services=services,
         redundant=redundant(client, present),
     )
-
-
-def chosen_services(client: ClientFile, settings: WorkspaceFile) -> dict[str, OptIn]:
-    """Return the services the client opted into, each over the provider's defaults for it."""
-    merged = {}
-    for service, choice in sorted(client.services.items()):
-        default = settings.services.get(service)
-        merged[service] = (
-            msgspec.structs.replace(
-                choice,
-                settings={**default.settings, **choice.settings},
-                secrets={**default.secrets, **choice.secrets},
-                version=choice.version or default.version,
-            )
-            if default and default.provider == choice.provider
-            else choice
-        )
-    return merged
 
 
 def redundant(client: ClientFile, assets: Iterable[Asset]) -> tuple[frozenset[str], ...]:
@@ -225,16 +243,18 @@ def _host(
     login: Mapping[str, Json],
     override: Override | None,
     services: Mapping[str, OptIn],
+    products: Mapping[str, Product],
     excluded: dict[str, str],
     way: Entrance | str,
 ) -> Host:
     reason = _left_alone(asset, services, excluded, way)
     chosen = [
-        service
-        for service, choice in services.items()
+        group
+        for service, product in products.items()
         if not reason
         and service not in excluded
-        and (not choice.groups or not base.isdisjoint(choice.groups))
+        and (not product.groups or not base.isdisjoint(product.groups))
+        for group in (service, product_group(service, product))
     ]
     return Host(
         name=asset.name,
@@ -351,9 +371,9 @@ def login_variables(connection: Connection) -> dict[str, Json]:
         "ansible_user": connection.user,
         "ansible_port": connection.port,
         "ansible_ssh_private_key_file": connection.key_file,
-        "ansible_ssh_private_key": _reference(connection.key),
-        "ansible_password": _reference(connection.password),
-        "ansible_become_password": _reference(connection.become_password),
+        "ansible_ssh_private_key": variable_template(connection.key),
+        "ansible_password": variable_template(connection.password),
+        "ansible_become_password": variable_template(connection.become_password),
     }
     return {key: value for key, value in found.items() if value is not None}
 
@@ -369,23 +389,6 @@ def _windows_way(
 
 def _in_workspace(path: str) -> str:
     return path if path.startswith(("/", "~")) else f"{{{{ inventory_dir }}}}/../../{path}"
-
-
-def _reference(reference: str | None) -> str | None:
-    return f"{{{{ {variable(reference)} }}}}" if reference else None
-
-
-def _service_variables(service: str, choice: OptIn, generated: Iterable[str]) -> dict[str, Json]:
-    return {
-        f"{service}_provider": choice.provider,
-        f"{service}_settings": dict(choice.settings),
-        **({f"{service}_version": choice.version} if choice.version else {}),
-        **({f"{service}_replace": True} if choice.replace else {}),
-        f"{service}_secrets": {
-            **{key: _reference(value) for key, value in sorted(choice.secrets.items())},
-            **{key: generated_template(service, key) for key in sorted(generated)},
-        },
-    }
 
 
 def _check_references(
@@ -404,10 +407,12 @@ def _check_references(
         if service not in CAPABILITIES:
             hint = nearest(service, list(CAPABILITIES)) or f"; one of {', '.join(CAPABILITIES)}"
             lines.append(f"{where}: services.{service}: no such service{hint}")
+        own = {f"{service}.{system}": part.groups or () for system, part in choice.parts().items()}
         lines += [
-            f"{where}: services.{service}.groups: no asset is in '{group}'"
+            f"{where}: services.{place}.groups: no asset is in '{group}'"
             f"{nearest(group, sorted(groups)) or '; groups: ' + ', '.join(sorted(groups))}"
-            for group in choice.groups
+            for place, named in {service: choice.groups, **own}.items()
+            for group in named
             if assets and group not in groups
         ]
     for index, exclusion in enumerate(client.exclusions):

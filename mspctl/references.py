@@ -16,6 +16,11 @@ def variable(reference: str) -> str:
     return VARIABLE_PREFIX + reference.removeprefix("vault:")
 
 
+def variable_template(reference: str | None) -> str | None:
+    """Return what Ansible renders to the secret of a reference; None of none."""
+    return f"{{{{ {variable(reference)} }}}}" if reference else None
+
+
 def generated_name(service: str, secret: str, asset: str) -> str:
     """Return the name in the client's vault of a secret generated for one asset, by the asset's id."""
     return f"{service}_{secret}_{asset.replace('-', '_')}"

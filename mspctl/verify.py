@@ -23,10 +23,10 @@ from mspctl.records import (
     TaskResult,
 )
 
-Answers = Mapping[str, Mapping[str, ConsoleAnswer] | str]
-"""By service: what the console said of each host, or why it said nothing; absent: there is none to ask."""
-Sessions = Mapping[str, Mapping[str, SessionAnswer] | str]
-"""By service: what each host answered through it, or why none was asked; absent: nothing goes through it."""
+Answers = Mapping[tuple[str, str], Mapping[str, ConsoleAnswer] | str]
+"""By service and provider: what the console said of each host, or why nothing; absent: none is asked."""
+Sessions = Mapping[tuple[str, str], Mapping[str, SessionAnswer] | str]
+"""By service and provider: what each host answered through it, or why none was asked; absent: none can be."""
 _MACHINE_ID = "machine-id"  # the check by which a host tells which machine it is
 
 
@@ -105,8 +105,10 @@ def _coverage(
     answers: Answers,
     sessions: Sessions,
 ) -> Coverage:
+    product = inventory.product(service, host)
+    provider = product.provider if product else ""
+
     def say(state: CoverageState, reason: str = "", proofs: tuple[Proof, ...] = ()) -> Coverage:
-        provider = inventory.services[service].provider
         return Coverage(
             asset=host.name,
             service=service,
@@ -127,11 +129,11 @@ def _coverage(
         return say(CoverageState.EXCLUDED, "not chosen by the client for this host")
     if report is None:
         return say(CoverageState.UNKNOWN, lost.get(host.name, "not asked in this run"))
-    answer = answers.get(service)
+    answer = answers.get((service, provider))
     if not report.get("installed"):
         heard = _console_proofs(answer, host.name)
         return say(CoverageState.MISSING, "not installed", heard if any(p.ok for p in heard) else ())
-    session = sessions.get(service)
+    session = sessions.get((service, provider))
     proofs = (
         *_host_proofs(report),
         *_console_proofs(answer, host.name),

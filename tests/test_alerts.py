@@ -116,7 +116,7 @@ def written(folder: Path, client: str = "acme", **settings: Json) -> Path:
     choice = OptIn(provider="node_exporter", settings={"certificate_file": "x.pem", **settings})
     built = Inventory(hosts=(host,), group_variables={}, services={"monitoring": choice})
     file = folder / f"{client}.rules.yml"
-    file.write_text(dump(rules(built, {"monitoring": RECORD}, client)))
+    file.write_text(dump(rules(built, {("monitoring", "node_exporter"): RECORD}, client)))
     return file
 
 

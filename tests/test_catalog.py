@@ -146,11 +146,11 @@ def test_secrets_that_are_generated_are_not_asked_for() -> None:
     )
 
 
-def test_what_is_generated_is_known_by_service() -> None:
+def test_what_is_generated_is_known_by_product() -> None:
     services = {"backup": restic(), "monitoring": zabbix(), "nonsense": OptIn(provider="x")}
     found = catalog.generated(services)
-    assert {service: set(secrets) for service, secrets in found.items()} == {
-        "backup": {"repository_password", "encryption_password"}
+    assert {product: set(secrets) for product, secrets in found.items()} == {
+        ("backup", "restic"): {"repository_password", "encryption_password"}
     }
 
 
@@ -175,6 +175,8 @@ def test_how_products_show_themselves_comes_from_their_records(tmp_path: Path) -
         "package:zabbix-agent2",
         "service:zabbix-agent.service",
         "service:zabbix-agent2.service",
+        "service:Zabbix Agent",
+        "service:Zabbix Agent 2",
     )
     assert "package:our-agent" in found["monitoring"]["ours"]
     assert "broken" not in found["monitoring"]

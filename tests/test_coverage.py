@@ -12,7 +12,9 @@ from mspctl.records import (
     Coverage,
     CoverageState,
     Exclusion,
+    OptIn,
     Proof,
+    SystemChoice,
     Unmatched,
 )
 from tests.samples import asset, client_file, coverage, zabbix
@@ -107,7 +109,7 @@ def test_the_server_s_list_less_our_hosts() -> None:
     census = [
         ConsoleAnswer(host=name, known=True, fresh=name != "z", detail="") for name in ("z", "web", "old")
     ]
-    assert [(each.name, each.checks_in) for each in unmatched(built, "monitoring", census)] == [
+    assert [(each.name, each.checks_in) for each in unmatched(built, "monitoring", "zabbix", census)] == [
         ("old", True),
         ("z", False),
     ]
@@ -144,3 +146,41 @@ def test_another_product_for_the_same_thing_is_a_gap_of_its_own(state: CoverageS
     (gap,) = [each for each in found if each.kind is G.INCUMBENT]
     assert (gap.host, gap.service, gap.reason) == ("web", "monitoring", "older (package older-agent)")
     assert is_open(gap)
+
+
+MIXED = replace(zabbix(), licences=5, windows=SystemChoice(provider="ninjaone", licences=2))
+
+
+def test_what_a_server_knows_is_held_against_the_hosts_of_its_own_product() -> None:
+    hosts = tuple(
+        Host(name=name, groups=("monitoring",), discovered={"os": system})
+        for name, system in (("desk", "windows"), ("web", "debian"))
+    )
+    built = Inventory(hosts=hosts, group_variables={}, services={"monitoring": MIXED})
+    census = [ConsoleAnswer(host=name, known=True, fresh=True, detail="") for name in ("desk", "web")]
+    strangers = unmatched(built, "monitoring", "zabbix", census)
+    assert [(each.name, each.provider) for each in strangers] == [("desk", "zabbix")]
+    proved = [replace(coverage("desk", C.COVERED), provider="ninjaone"), coverage("web", C.COVERED)]
+    (gap,) = gaps(proved, strangers, [asset("desk"), asset("web")], client_file(), TODAY)
+    assert (gap.kind, gap.host) == (G.NOT_ON_NETWORK, "desk")
+    assert gap.reason == "checks in; on the network, and to have ninjaone instead"
+
+
+def test_licences_are_counted_for_each_product() -> None:
+    proved = [
+        replace(coverage("desk", C.COVERED, proofs=(INSTALLED,)), provider="ninjaone"),
+        coverage("web", C.COVERED, proofs=(INSTALLED, *console())),
+    ]
+    stranger = Unmatched(service="monitoring", provider="zabbix", name="desk", checks_in=True)
+    found = licences(proved, [stranger], {"monitoring": MIXED})
+    assert [(each.provider, each.bought, each.installed, each.at_server) for each in found] == [
+        ("zabbix", 5, 1, 2),
+        ("ninjaone", 2, 1, None),
+    ]
+
+
+def test_one_product_on_two_systems_is_counted_once() -> None:
+    part = SystemChoice(provider="zabbix", licences=3)
+    covered = [coverage("web", C.COVERED, proofs=(INSTALLED,))]
+    (found,) = licences(covered, (), {"monitoring": OptIn(linux=part, windows=part)})
+    assert (found.bought, found.installed) == (6, 1)

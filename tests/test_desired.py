@@ -209,3 +209,20 @@ def test_a_host_depends_on_its_own_generated_secrets_and_on_no_others() -> None:
 @pytest.mark.parametrize("path", sorted(RECORD.parents[1].glob("*/*.yml")), ids=lambda path: path.stem)
 def test_no_shipped_record_is_a_doubt(path: Path) -> None:
     assert stage._doubt(path.read_text(), path.stem, may_look_up=True) == ""
+
+
+def test_a_host_s_digest_rests_on_the_product_of_its_system(client: Client) -> None:
+    path = client.path / "client.yml"
+    chosen: Json = {
+        "provider": "zabbix",
+        "settings": dict(samples.zabbix().settings),
+        "secrets": {"psk": "vault:psk"},
+        "windows": {"provider": "ninjaone", "secrets": {"installer_url": "vault:psk"}},
+    }
+    path.write_text(path.read_text().partition("services:")[0] + dump({"services": {"monitoring": chosen}}))
+    before = states(client)
+    assert not any(each.doubt for each in before.values())
+    edited("client.yml", "provider: ninjaone", "provider: atera")(client)
+    assert states(client) == before, "what is meant for another system changes nothing here"
+    edited("client.yml", "psk_identity: northwind", "psk_identity: southwind")(client)
+    assert not set(states(client).values()) & set(before.values())

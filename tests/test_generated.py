@@ -51,7 +51,7 @@ def test_a_generated_secret_has_its_form_and_is_new_each_time(how: Generate, for
     assert all(re.fullmatch(form, each) for each in made)
 
 
-@pytest.mark.parametrize("secret", sorted(GENERATED["backup"]))
+@pytest.mark.parametrize("secret", sorted(GENERATED["backup", "restic"]))
 def test_what_is_generated_fits_the_record(secret: str) -> None:
     declared = catalog.provider("backup", "restic").secrets[secret]
     assert declared.generate and re.fullmatch(declared.pattern, fresh(declared.generate))
@@ -76,5 +76,5 @@ def test_ansible_renders_the_secret_of_the_host_at_hand(tmp_path: Path) -> None:
     assert PASSWORD not in done.stdout
     for host in ("db", "web"):
         assert json.loads((tmp_path / host).read_text()) == {
-            secret: made[f"backup_{secret}_a_{host}"] for secret in GENERATED["backup"]
+            secret: made[f"backup_{secret}_a_{host}"] for secret in GENERATED["backup", "restic"]
         }

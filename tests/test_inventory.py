@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mspctl.errors import BadInput
-from mspctl.inventory import Host, Inventory, build, chosen_services, files, group_name, names_of
+from mspctl.inventory import Host, Inventory, build, files, group_name, names_of
 from mspctl.records import (
     Asset,
     ClientFile,
@@ -23,6 +23,7 @@ from mspctl.records import (
     WindowsConnection,
     WorkspaceFile,
 )
+from mspctl.services import GoesOn, chosen_services
 from tests.samples import HOSTILE, TODAY, WRITABLE, asset, client_file, zabbix
 
 CLAMAV = OptIn(provider="clamav")
@@ -52,7 +53,7 @@ def test_a_host_is_given_its_own_generated_secret_by_reference() -> None:
         [asset("db")],
         OverridesFile(),
         TODAY,
-        {"backup": ["key"]},
+        {("backup", "restic"): ["key"]},
     )
     assert found.group_variables["backup"]["backup_secrets"] == {
         "shared": "{{ vault_shared }}",
@@ -124,13 +125,14 @@ def test_a_host_that_cannot_be_managed_is_left_alone_for_a_reason(found: Asset, 
 
 
 WINDOWS = WindowsConnection(user="HARBOUR\\tech", password="vault:windows")
+ZABBIX_EVERYWHERE: GoesOn = {("monitoring", "zabbix"): ("linux", "windows")}
 PINNED = {("192.0.2.10", 5986): "a" * 64}
 
 
 def windows_host(
     login: WindowsConnection | None = WINDOWS,
     pinned: dict[tuple[str, int], str] = PINNED,
-    on_windows: tuple[str, ...] = ("monitoring",),
+    goes_on: GoesOn = ZABBIX_EVERYWHERE,
     **more: Any,
 ) -> Host:
     found = asset("pc", kind="workstation", os="windows", os_version="11", hostname="pc", domain="ad.example")
@@ -138,7 +140,7 @@ def windows_host(
     client = replace(BOTH, connection=Connection(user="tech", windows=login))
     overrides = OverridesFile(assets=(Override(asset=found.id, connection=Connection(**more)),))
     settings = WorkspaceFile(provider="N")
-    (host,) = build("acme", client, settings, [found], overrides, TODAY, {}, on_windows, pinned).hosts
+    (host,) = build("acme", client, settings, [found], overrides, TODAY, {}, goes_on, pinned).hosts
     return host
 
 
@@ -174,7 +176,7 @@ def test_a_windows_host_that_cannot_be_entered_safely_or_gets_nothing_is_left_al
     for host, reason in (
         (windows_host(None), "client.yml names no login for Windows (connection.windows: user, password)"),
         (windows_host(pinned={}), "its certificate was never seen: `mspctl discover` pins it"),
-        (windows_host(on_windows=()), "clamav has no agent for Windows"),
+        (windows_host(goes_on={}), "clamav has no agent for Windows"),
     ):
         assert host.left_alone == reason and "monitoring" not in host.groups
 

@@ -37,7 +37,7 @@ ZABBIX = Installer(
     services=("Zabbix Agent 2",),
     files=(f"{FOLDER}\\zabbix_agent2.exe", f"{FOLDER}\\zabbix_agent2.conf"),
 )
-SERVICES = {
+SERVICES: dict[str, Any] = {
     "monitoring": {
         "provider": "zabbix",
         "settings": {"server": "zabbix.northwind.example", "psk_identity": "acme"},
@@ -248,11 +248,13 @@ def test_what_goes_wrong_is_a_line_and_the_next_run_goes_on(
     client.vault().set("datto", SETUP_URL)
     machine.offers[SETUP_URL] = b"something else"
     machine.installers[SETUP] = Installer(id="CentraStage", name="Datto RMM", services=("CagService",))
-    settings = {"installer_sha256": hashlib.sha256(SETUP).hexdigest()}
-    choice = {"provider": "datto_rmm", "settings": settings, "secrets": {"installer_url": "vault:datto"}}
-    written = client.path / "client.yml"
-    text = written.read_text().partition("\nservices:")[0]
-    written.write_text(f"{text}\n{dump({'services': {'monitoring': choice}})}")
+    settings: Json = {"installer_sha256": hashlib.sha256(SETUP).hexdigest()}
+    choice: Json = {
+        "provider": "datto_rmm",
+        "settings": settings,
+        "secrets": {"installer_url": "vault:datto"},
+    }
+    choose(client, {"monitoring": choice})
 
     with monkeypatch.context() as without:
         without.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
@@ -270,6 +272,35 @@ def test_what_goes_wrong_is_a_line_and_the_next_run_goes_on(
     for path in (client.path / "runs").iterdir():
         assert "4711-secret" not in path.read_text()
     assert not machine.faults
+
+
+def choose(client: Client, services: dict[str, Json]) -> None:
+    """Have the client choose other services."""
+    written = client.path / "client.yml"
+    text = written.read_text().partition("\nservices:")[0]
+    written.write_text(f"{text}\n{dump({'services': services})}")
+
+
+def test_what_other_systems_have_is_not_ours_here(client: Client, machine: Machine) -> None:
+    client.vault().set("datto", SETUP_URL)
+    machine.offers[SETUP_URL] = SETUP
+    machine.installers[SETUP] = Installer(id="CentraStage", name="Datto RMM", services=("CagService",))
+    machine.install(ZABBIX)
+    datto: dict[str, Any] = {"provider": "datto_rmm", "settings": {"product": "Datto RMM"}}
+    datto["secrets"] = {"installer_url": "vault:datto"}
+    choose(client, {"monitoring": {**SERVICES["monitoring"], "windows": datto}})
+    done = told(client, "rollout", "--apply")
+    assert outcome(client, done)[0] == "changed", done.output
+    assert set(machine.services) == {"WinDefend", "Zabbix Agent 2", "CagService"}
+    assert machine.files[f"{FOLDER}\\zabbix_agent2.conf"] == b"as installed"
+
+    (found,) = json.loads(told(client, "verify", "--json").stdout)
+    assert (found["state"], found["provider"]) == ("covered", "datto_rmm")
+    assert found["incumbents"] == ["zabbix (service Zabbix Agent 2)"]
+    gaps = told(client, "coverage", "--gaps").output
+    assert "another product is there as well" in gaps and "zabbix (service Zabbix Agent 2)" in gaps
+    assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
+    assert set(machine.services) == {"WinDefend", "Zabbix Agent 2"} and not machine.faults
 
 
 def test_a_machine_with_another_certificate_is_told_nothing(

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from mspctl import catalog
 from mspctl.inventory import Host, Inventory
-from mspctl.records import OptIn
+from mspctl.records import OptIn, Provider
 from mspctl.targets import rules, targets
 from tests.samples import zabbix
 
@@ -26,8 +26,11 @@ HOSTS = (
 
 def found(choice: OptIn) -> list[object]:
     built = Inventory(hosts=HOSTS, group_variables={}, services={"monitoring": choice})
-    record = catalog.provider("monitoring", choice.provider)
-    return list(targets(built, {"monitoring": record}, "acme"))
+    return list(targets(built, records(built), "acme"))
+
+
+def records(built: Inventory) -> dict[tuple[str, str], Provider]:
+    return {product: catalog.provider(*product) for product in built.by_product()}
 
 
 def test_each_host_of_the_service_is_a_target_with_its_names() -> None:
@@ -50,7 +53,9 @@ def test_alerts_are_of_the_client_and_by_its_settings() -> None:
     """tests/test_alerts.py has Prometheus judge them."""
     ours = replace(EXPORTER, settings={**EXPORTER.settings, "down_minutes": 3})
     built = Inventory(hosts=HOSTS, group_variables={}, services={"monitoring": ours})
-    found: Any = rules(built, {"monitoring": catalog.provider("monitoring", "node_exporter")}, "acme")
+    found: Any = rules(
+        built, {("monitoring", "node_exporter"): catalog.provider("monitoring", "node_exporter")}, "acme"
+    )
     (group,) = found["groups"]
     assert group["name"] == "mspctl acme"
     assert group["rules"][0] == {
@@ -67,9 +72,14 @@ def test_alerts_are_of_the_client_and_by_its_settings() -> None:
 
 def test_a_service_without_hosts_or_without_alerts_has_none() -> None:
     built = Inventory(hosts=HOSTS[2:], group_variables={}, services={"monitoring": EXPORTER})
-    assert rules(built, {"monitoring": catalog.provider("monitoring", "node_exporter")}, "acme") is None
+    assert (
+        rules(
+            built, {("monitoring", "node_exporter"): catalog.provider("monitoring", "node_exporter")}, "acme"
+        )
+        is None
+    )
     built = Inventory(hosts=HOSTS, group_variables={}, services={"monitoring": zabbix()})
-    assert rules(built, {"monitoring": catalog.provider("monitoring", "zabbix")}, "acme") is None
+    assert rules(built, records(built), "acme") is None
 
 
 def test_drills_stop_the_same_unit_whoever_watches_it() -> None:

@@ -10,12 +10,14 @@ from mspctl.records import (
     Json,
     RunRecord,
     SessionAnswer,
+    SystemChoice,
     TaskResult,
 )
 from mspctl.verify import Answers, Sessions, awaited, is_complete, judge
 from tests.samples import coverage, outcome, zabbix
 
 C = CoverageState
+ZABBIX = ("monitoring", "zabbix")
 FRESH = ConsoleAnswer(host="web", known=True, fresh=True, detail="newest value 12 s old")
 STALE = ConsoleAnswer(host="web", known=True, fresh=False, detail="newest value 900 s old")
 STRANGER = ConsoleAnswer(host="web", known=False, fresh=False, detail="not registered at Zabbix")
@@ -51,35 +53,35 @@ def one(built: Inventory, run: tuple[RunRecord, ...], answers: Answers) -> Cover
     ("built", "run", "answers", "state", "reason"),
     [
         (inventory("monitoring"), (report(running=True),), {}, C.COVERED, ""),
-        (inventory("monitoring"), (report(running=True),), {"monitoring": {"web": FRESH}}, C.COVERED, ""),
+        (inventory("monitoring"), (report(running=True),), {ZABBIX: {"web": FRESH}}, C.COVERED, ""),
         (inventory("monitoring"), (report(running=True, optional=False),), {}, C.COVERED, ""),
         (inventory("monitoring"), (report(running=False, fine=True),), {}, C.FAILING, "Is running"),
         (inventory("monitoring"), (report(a=False, b=False),), {}, C.FAILING, "Is a; Is b"),
         (
             inventory("monitoring"),
             (report(running=True),),
-            {"monitoring": {"web": STALE}},
+            {ZABBIX: {"web": STALE}},
             C.FAILING,
             "The server has fresh data of the host",
         ),
         (
             inventory("monitoring"),
             (report(running=True),),
-            {"monitoring": {"web": STRANGER}},
+            {ZABBIX: {"web": STRANGER}},
             C.FAILING,
             "The server knows the host; The server has fresh data of the host",
         ),
         (
             inventory("monitoring"),
             (report(running=True),),
-            {"monitoring": "zabbix at https://x: no answer"},
+            {ZABBIX: "zabbix at https://x: no answer"},
             C.UNKNOWN,
             "zabbix at https://x: no answer",
         ),
         (
             inventory("monitoring"),
             (report(running=True),),
-            {"monitoring": {}},
+            {ZABBIX: {}},
             C.UNKNOWN,
             "the server said nothing of it",
         ),
@@ -88,11 +90,11 @@ def one(built: Inventory, run: tuple[RunRecord, ...], answers: Answers) -> Cover
         (
             inventory("monitoring"),
             (report(installed=False),),
-            {"monitoring": {"web": FRESH}},
+            {ZABBIX: {"web": FRESH}},
             C.MISSING,
             "not installed",
         ),
-        (inventory("monitoring"), (), {"monitoring": {"web": FRESH}}, C.UNKNOWN, "not asked in this run"),
+        (inventory("monitoring"), (), {ZABBIX: {"web": FRESH}}, C.UNKNOWN, "not asked in this run"),
         (
             inventory("monitoring"),
             (outcome("web", HostStatus.UNREACHABLE, detail="Ask: timed out"),),
@@ -154,9 +156,7 @@ def test_every_host_is_judged_under_every_service_in_a_fixed_order() -> None:
 
 
 def test_a_proof_tells_what_it_saw_only_where_it_failed() -> None:
-    found = one(
-        inventory("monitoring"), (report(a=True, b=False, optional=False),), {"monitoring": {"web": STALE}}
-    )
+    found = one(inventory("monitoring"), (report(a=True, b=False, optional=False),), {ZABBIX: {"web": STALE}})
     assert [
         (proof.check, proof.source, proof.ok, proof.optional, proof.detail) for proof in found.proofs
     ] == [
@@ -183,21 +183,21 @@ def test_an_odd_report_proves_nothing(checks: Json) -> None:
 
 def test_what_did_not_change_keeps_its_since() -> None:
     built, run = inventory("monitoring"), (report(running=True),)
-    (first,) = judge(built, run, {"monitoring": {"web": FRESH}}, (), "r1")
+    (first,) = judge(built, run, {ZABBIX: {"web": FRESH}}, (), "r1")
     later = ConsoleAnswer(host="web", known=True, fresh=True, detail="newest value 3 s old")
-    (second,) = judge(built, run, {"monitoring": {"web": later}}, (first,), "r2")
+    (second,) = judge(built, run, {ZABBIX: {"web": later}}, (first,), "r2")
     assert second == first
-    (third,) = judge(built, run, {"monitoring": {"web": STALE}}, (second,), "r3")
+    (third,) = judge(built, run, {ZABBIX: {"web": STALE}}, (second,), "r3")
     assert (third.state, third.since) == (C.FAILING, "r3")
-    (fourth,) = judge(built, run, {"monitoring": {"web": FRESH}}, (third,), "r4")
+    (fourth,) = judge(built, run, {ZABBIX: {"web": FRESH}}, (third,), "r4")
     assert (fourth.state, fourth.since) == (C.COVERED, "r4")
-    assert judge(built, run, {"monitoring": {"web": FRESH}}, (coverage("other"), fourth), "r5") == (fourth,)
+    assert judge(built, run, {ZABBIX: {"web": FRESH}}, (coverage("other"), fourth), "r5") == (fourth,)
 
 
 def test_when_waiting_may_help() -> None:
     def judged(answer: ConsoleAnswer | str, *run: RunRecord) -> tuple[Coverage, ...]:
         heard = answer if isinstance(answer, str) else {"web": answer}
-        return judge(inventory("monitoring"), run, {"monitoring": heard}, (), "r")
+        return judge(inventory("monitoring"), run, {ZABBIX: heard}, (), "r")
 
     assert awaited(judged(STRANGER, report(running=True, optional=False)))
     assert awaited(judged(STALE, report(running=True)))
@@ -223,9 +223,7 @@ def through(answer: SessionAnswer | str | None) -> Coverage:
     checks: list[Json] = [{"id": "machine-id", "title": "It tells", "ok": True, "detail": MACHINE}]
     said: dict[str, Json] = {"capability": "monitoring", "installed": True, "checks": checks}
     run = TaskResult(wave=1, host="web", play="p", task="Report", status=HostStatus.OK, report=said)
-    sessions: Sessions = {
-        "monitoring": answer if isinstance(answer, str) else {"web": answer} if answer else {}
-    }
+    sessions: Sessions = {ZABBIX: answer if isinstance(answer, str) else {"web": answer} if answer else {}}
     (found,) = judge(inventory("monitoring"), (run,), {}, (), "r1", sessions)
     return found
 
@@ -273,3 +271,21 @@ def test_other_products_on_the_host_are_kept_with_its_coverage(
     said = report(installed=installed, running=True)
     run = (replace(said, report={**said.report, "incumbents": named}),)
     assert one(inventory("monitoring"), run, {}).incumbents == found
+
+
+def test_each_host_is_judged_by_the_product_of_its_system() -> None:
+    mixed = replace(zabbix(), windows=SystemChoice(provider="ninjaone"))
+    hosts = tuple(
+        Host(name=name, groups=groups, discovered={"os": system}, left_alone=left_alone)
+        for name, system, groups, left_alone in (
+            ("desk", "windows", ("monitoring",), ""),
+            ("printer", "", (), "takes no agent: printer"),
+            ("web", "debian", ("monitoring",), ""),
+        )
+    )
+    built = Inventory(hosts=hosts, group_variables={}, services={"monitoring": mixed})
+    run = (report("web", running=True), report("desk", running=True))
+    desk, printer, web = judge(built, run, {ZABBIX: {"web": STALE}}, (), "r")
+    assert (web.provider, web.state) == ("zabbix", C.FAILING)
+    assert (desk.provider, desk.state) == ("ninjaone", C.COVERED), "no server of the other product is asked"
+    assert (printer.provider, printer.state) == ("", C.EXCLUDED)

@@ -178,3 +178,10 @@ def test_a_machine_that_says_nothing_fails_every_check() -> None:
     assert (found["ok"], found["detail"]) == (False, "term '1' is unknown")
     with pytest.raises(ValueError, match="does not say what is on it"):
         filters.look({"output": ["Welcome"]}, {})
+
+
+def test_services_are_looked_for_where_they_can_be() -> None:
+    known = {"zabbix": ("package:zabbix-agent", "service:zabbix-agent.service", "service:Zabbix Agent")}
+    linux: dict[str, Any] = {"files": [], "uninstall": {}, "packages": [], "services": []}
+    assert filters.other_signs({"uninstall": {}}, known) == ["service:Zabbix Agent"]
+    assert _plugin("managed_agent").other_signs(linux, known) == list(known["zabbix"][:2])

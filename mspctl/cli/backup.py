@@ -21,7 +21,7 @@ from mspctl.events import told
 from mspctl.inspection.script import fresh_mark
 from mspctl.inventory import Inventory
 from mspctl.records import HostOutcome, HostStatus, OwnHost, RunEnded, RunRecord, RunStarted, WaveStarted
-from mspctl.records.provider import Provider
+from mspctl.records.provider import Enrolment
 from mspctl.references import generated_name
 from mspctl.retention import Look, Nothing, Policy, Refused, Thinned
 from mspctl.sessions import Door, Errand, Lost, Said
@@ -80,17 +80,17 @@ def thin(client: Client, built: Inventory, is_applied: bool, ask_become: bool) -
 
     Needs the client's lock. Raise BadInput where no service keeps its backups at a host of mspctl.yml.
     """
-    service, provider, server = _kept_at(client, built)
-    door, become = _door(client.workspace, server, ask_become)
-    choice = built.services[service]
-    settings = {name: setting.default for name, setting in provider.settings.items()} | choice.settings
-    hosts = built.members(service)
-    underway = _Underway(
-        door, become, retention.policy(settings), _repositories(client, built, service, provider, server)
-    )
+    kept = _kept(client, built)
+    servers = {each.server.name: each.server for each in kept}
+    doors = {name: _door(client.workspace, server, ask_become) for name, server in servers.items()}
+    underway = [
+        (each.hosts, _Underway(*doors[each.server.name], each.policy, _repositories(client, built, each)))
+        for each in kept
+    ]
+    hosts = tuple(sorted(host for each in kept for host in each.hosts))
     taken: list[RunRecord] = []
     run = client.fresh_id("runs", datetime.now(UTC))
-    with client.log("runs", run) as append, progress(f"backups at {server.name}") as report:
+    with client.log("runs", run) as append, progress(f"backups at {', '.join(servers)}") as report:
 
         def record(each: RunRecord) -> None:
             append(each)
@@ -115,7 +115,8 @@ def thin(client: Client, built: Inventory, is_applied: bool, ask_become: bool) -
 
         status = "interrupted"
         try:
-            underway.run(hosts, is_applied, take)
+            for some, work in underway:
+                work.run(some, is_applied, take)
             status = "complete"
         except Interrupted as error:
             note(str(error))
@@ -134,23 +135,44 @@ def _message(records: Iterable[RunRecord], is_applied: bool) -> str:
     )
 
 
-def _kept_at(client: Client, built: Inventory) -> tuple[str, Provider, OwnHost]:
-    """Return the service whose repositories we keep, its record, and the host of ours where they lie."""
+class _Kept(NamedTuple):
+    """The backups that one product makes of some of a client's hosts, kept at one of our own."""
+
+    service: str
+    enrolment: Enrolment
+    policy: Policy
+    server: OwnHost
+    hosts: tuple[str, ...]
+
+
+def _kept(client: Client, built: Inventory) -> tuple[_Kept, ...]:
+    """Return the backups that we keep. Raise BadInput where there are none."""
+    found = []
     for service, choice in built.services.items():
-        provider = catalog.provider(service, choice.provider, client.workspace.own_providers)
-        if provider.enrolment and provider.enrolment.role == retention.ROLE:
-            return service, provider, _server(client, service, str(choice.settings.get("server", "")))
-    raise BadInput(f"{client.shown('client.yml')}: services: none keeps its backups in a {retention.ROLE}")
+        for product in choice.products():
+            record = catalog.provider(service, product.provider, client.workspace.own_providers)
+            if not record.enrolment or record.enrolment.role != retention.ROLE:
+                continue
+            settings = {name: each.default for name, each in record.settings.items()} | product.settings
+            place = f"{service}.{product.part}" if product.part else service
+            server = _server(client, place, str(product.settings.get("server", "")))
+            hosts = (host.name for host in built.hosts if built.chosen_for(host).get(service) == product)
+            found.append(_Kept(service, record.enrolment, retention.policy(settings), server, tuple(hosts)))
+    if not found:
+        raise BadInput(
+            f"{client.shown('client.yml')}: services: none keeps its backups in a {retention.ROLE}"
+        )
+    return tuple(found)
 
 
-def _server(client: Client, service: str, url: str) -> OwnHost:
+def _server(client: Client, place: str, url: str) -> OwnHost:
     hosts = [host for host in client.workspace.settings().hosts if retention.ROLE in host.roles]
     named = urllib.parse.urlsplit(url).hostname or ""
     meant = [host for host in hosts if named in (host.address, host.name)] or hosts
     if len(meant) != 1:
         names = ", ".join(host.name for host in hosts)
         raise BadInput(
-            f"{client.shown('client.yml')}: services.{service}.settings.server: '{named}' is the address of "
+            f"{client.shown('client.yml')}: services.{place}.settings.server: '{named}' is the address of "
             f"none of the hosts in mspctl.yml that are a {retention.ROLE}{': ' + names if names else ''}"
         )
     return meant[0]
@@ -181,23 +203,19 @@ def _door(workspace: Workspace, host: OwnHost, ask_become: bool) -> tuple[Door, 
     return door, become or secret(connection.become_password) or ""
 
 
-def _repositories(
-    client: Client, built: Inventory, service: str, provider: Provider, server: OwnHost
-) -> dict[str, Repository]:
+def _repositories(client: Client, built: Inventory, kept: _Kept) -> dict[str, Repository]:
     """Return the repository of each host that has had its secrets made, by the host's name."""
-    if provider.enrolment is None:
-        return {}
-    folder = server.roles[retention.ROLE].settings.get(
+    folder = kept.server.roles[retention.ROLE].settings.get(
         "folder", catalog.own_roles()[retention.ROLE]["folder"].default
     )
     vault = client.vault()
-    known = frozenset(vault.names())
+    known, mine = frozenset(vault.names()), frozenset(kept.hosts)
     found = {}
     for host in built.hosts:
         asset = str(host.connection["mspctl_asset"])
-        name = generated_name(service, retention.PASSWORD, asset)
-        if service in host.groups and name in known:
-            user = enrolment.user(provider.enrolment, client.name, asset)
+        name = generated_name(kept.service, retention.PASSWORD, asset)
+        if host.name in mine and name in known:
+            user = enrolment.user(kept.enrolment, client.name, asset)
             found[host.name] = Repository(str(folder), user, vault.get(name))
     return found
 

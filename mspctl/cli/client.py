@@ -11,7 +11,7 @@ from mspctl.cli.init import schema_line
 from mspctl.cli.options import client_argument, json_option, workspace_option
 from mspctl.cli.output import answer, note, table
 from mspctl.errors import BadInput
-from mspctl.records import ClientFile
+from mspctl.records import ClientFile, OptIn
 from mspctl.workspace import CLIENTS, RESERVED, Client, Workspace
 
 
@@ -99,7 +99,7 @@ def show(client: Client, as_json: bool) -> None:
             (f"site {site.name}", ", ".join(f"{net.name} {net.cidr}" for net in site.networks))
             for site in file.sites
         ),
-        *((f"service {name}", choice.provider) for name, choice in sorted(file.services.items())),
+        *((f"service {name}", _products(choice)) for name, choice in sorted(file.services.items())),
         *(
             (f"left out: {found.asset}", f"{found.reason} ({found.owner}, until {found.expires})")
             for found in file.exclusions
@@ -130,6 +130,14 @@ def list_(workspace: Workspace, as_json: bool) -> None:
         for name, file in files.items()
     )
     answer(files, table(("client", "title", "networks", "services"), rows), as_json)
+
+
+def _products(choice: OptIn) -> str:
+    """Return which product a service is, and on what where that is not all."""
+    return ", ".join(
+        f"{each.provider} on {each.systems[0].capitalize()}" if choice.parts() else each.provider
+        for each in choice.products()
+    )
 
 
 def _readable(workspace: Workspace, name: str) -> ClientFile | None:

@@ -111,8 +111,7 @@ def hold(
     doors = Doors(client, built, keys.become_password)
     found: list[Outcome] = []
     try:
-        for service, hosts in chosen.items():
-            provider = built.services[service].provider
+        for (service, provider), hosts in chosen.items():
             underway = _Underway(client, service, provider, doors, seconds, keys.secrets)
             try:
                 underway.run(hosts)
@@ -292,8 +291,8 @@ class _Underway:
         return consoles.drill(query, *self.client.workspace.console(self.provider), self.client.name, hosts)
 
 
-def _chosen(client: Client, built: Inventory, named: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the hosts to drill by service. Raise BadInput for a host that is not there, or where none is."""
+def _chosen(client: Client, built: Inventory, named: Sequence[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the hosts to drill by product. Raise BadInput for one that is not there, or where none is."""
     names = {
         called: asset.name
         for asset in client.assets()
@@ -308,17 +307,17 @@ def _chosen(client: Client, built: Inventory, named: Sequence[str]) -> dict[str,
         raise BadInput(lines)
     only = {names[each] for each in named}
     watched = {
-        service: built.members(service)
-        for service, choice in built.services.items()
-        if (query := _query(client, service, choice.provider)) and consoles.drills(query)
+        product: hosts
+        for product, hosts in built.by_product().items()
+        if (query := _query(client, *product)) and consoles.drills(query)
     }
     found = {
-        service: tuple(host for host in hosts if not only or host in only)
-        for service, hosts in watched.items()
+        product: tuple(host for host in hosts if not only or host in only)
+        for product, hosts in watched.items()
     }
     if strangers := sorted(only - {host for hosts in found.values() for host in hosts}):
         raise BadInput(f"{client.name}: not watched by a server that drills: {', '.join(strangers)}")
-    found = {service: hosts for service, hosts in found.items() if hosts}
+    found = {product: hosts for product, hosts in found.items() if hosts}
     if not found:
         raise BadInput(f"{client.name}: no host is watched by a server that drills (Zabbix, Prometheus)")
     return found

@@ -1,19 +1,19 @@
 """`mspctl enrol`: a client made known to its services' servers, and its hosts to the provider's own hosts."""
 
-from collections.abc import Container, Mapping, Sequence
-from datetime import date
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mspctl import catalog, consoles, enrolment, handwritten, own_hosts, waves
+from mspctl.cli.inventory import assembled
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, note, table
 from mspctl.cli.own_hosts import drive, ready
 from mspctl.errors import MspctlError
-from mspctl.inventory import Inventory, build, chosen_services
-from mspctl.records import Asset, ClientFile, HostOutcome, Json, RunRecord
+from mspctl.inventory import Host, Inventory
+from mspctl.records import ClientFile, HostOutcome, Json, RunRecord
 from mspctl.records.provider import Enrolment
 from mspctl.references import generated_name
 from mspctl.rollout import Order
@@ -50,23 +50,24 @@ def introduce(client: Client) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     wrong: list[str] = []
-    groups = _groups(client)
-    for service, choice in chosen_services(client.file(), client.workspace.settings()).items():
-        query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
+    built = assembled(client)
+    groups = {host.name: host.groups for host in built.hosts}
+    for (service, provider), hosts in built.by_product().items():
+        query = catalog.provider(service, provider, client.workspace.own_providers).console
         if not query or not consoles.enrols(query):
             continue
-        hosts = {host: named for host, named in groups.items() if service in named}
         try:
-            server = client.workspace.console(choice.provider)
-            said = consoles.enrol(query, *server, client.name, hosts)
+            server = client.workspace.console(provider)
+            said = consoles.enrol(query, *server, client.name, {host: groups[host] for host in hosts})
         except MspctlError as error:
             wrong.append(f"{service}: {error}")
             continue
         for made in said.made:
             note(f"{client.name}: {service}: {made}")
-        found[service] = said.settings
-        if said.settings:
-            _write(client, service, said.settings)
+        for product in built.services[service].products():
+            if product.provider == provider:
+                found[f"{service}.{product.part}" if product.part else service] = said.settings
+                _write(client, service, product.part, said.settings)
     if found:
         client.commit(f"enrol: {', '.join(found)}")
     if wrong:
@@ -74,18 +75,14 @@ def introduce(client: Client) -> dict[str, dict[str, str]]:
     return found
 
 
-def _groups(client: Client) -> dict[str, tuple[str, ...]]:
-    """Return the groups of each host, though settings that only a server can tell may still be missing."""
-    assets = [each for each in client.assets() if isinstance(each, Asset)]
-    built = build(
-        client.name, client.file(), client.workspace.settings(), assets, client.overrides(), date.today()
-    )
-    return {host.name: host.groups for host in built.hosts}
+def _write(client: Client, service: str, part: str | None, settings: dict[str, str]) -> None:
+    """Write what the agents of a product need beside where client.yml chooses it."""
+    if not settings:
+        return
 
-
-def _write(client: Client, service: str, settings: dict[str, str]) -> None:
     def change(data: Any) -> None:
-        data["services"][service].setdefault("settings", {}).update(settings)
+        chosen = data["services"][service]
+        (chosen[part] if part else chosen).setdefault("settings", {}).update(settings)
 
     path: Path = client.path / "client.yml"
     handwritten.edit(path, change, ClientFile, client.shown("client.yml"))
@@ -99,29 +96,21 @@ def admit(
     Repeatable: a second time changes nothing. A look (`check`) only says what it would do. Raise MspctlError
     where one of the provider's hosts is not reached or refuses.
     """
-    for service, wanted in _enrolments(client, built).items():
+    for (service, role), wanted in _enrolments(client, built).items():
         if service not in services:
             continue
-        assets = {
-            str(host.connection["mspctl_asset"]): host.name
-            for host in built.hosts
-            if service in host.groups and host.name not in left
-        }
-        if servers := own_hosts.with_role(client.workspace.settings().hosts, wanted.role):
+        count = sum(host.name not in left for _, hosts in wanted for host in hosts)
+        if servers := own_hosts.with_role(client.workspace.settings().hosts, role):
             where = ", ".join(servers)
             if check:
-                note(f"{client.name}: would enrol {len(assets)} hosts at {where}")
+                note(f"{client.name}: would enrol {count} hosts at {where}")
                 continue
-            names = {asset: generated_name(service, wanted.secret, asset) for asset in assets}
-            vault = client.vault()
-            users = enrolment.users(
-                wanted, client.name, {asset: vault.get(name) for asset, name in names.items()}
-            )
-            changed = _tell(client, wanted.role, servers, users)
-            note(f"{client.name}: {len(assets)} hosts enrolled at {where}{'' if changed else ', as before'}")
+            users = [user for each, hosts in wanted for user in _users(client, service, each, hosts, left)]
+            changed = _tell(client, role, servers, users)
+            note(f"{client.name}: {count} hosts enrolled at {where}{'' if changed else ', as before'}")
         else:
             note(
-                f"{client.name}: {service}: none of the hosts in mspctl.yml is a {wanted.role}: "
+                f"{client.name}: {service}: none of the hosts in mspctl.yml is a {role}: "
                 "its users are yours to keep"
             )
 
@@ -132,13 +121,27 @@ def forget(client: Client, built: Inventory) -> None:
     admit(client, built, built.services, check=False, left=everybody)
 
 
-def _enrolments(client: Client, built: Inventory) -> Mapping[str, Enrolment]:
-    own = client.workspace.own_providers
-    found = {
-        service: catalog.provider(service, choice.provider, own).enrolment
-        for service, choice in built.services.items()
-    }
-    return {service: wanted for service, wanted in found.items() if wanted}
+def _enrolments(
+    client: Client, built: Inventory
+) -> dict[tuple[str, str], list[tuple[Enrolment, tuple[Host, ...]]]]:
+    """Return who is to be let in, by service and role: a server is told all of a client's hosts at once."""
+    found: dict[tuple[str, str], list[tuple[Enrolment, tuple[Host, ...]]]] = {}
+    for (service, provider), names in built.by_product().items():
+        wanted = catalog.provider(service, provider, client.workspace.own_providers).enrolment
+        if wanted:
+            mine = frozenset(names)
+            hosts = tuple(host for host in built.hosts if host.name in mine)
+            found.setdefault((service, wanted.role), []).append((wanted, hosts))
+    return found
+
+
+def _users(
+    client: Client, service: str, wanted: Enrolment, hosts: Sequence[Host], left: Container[str]
+) -> list[Json]:
+    assets = [str(host.connection["mspctl_asset"]) for host in hosts if host.name not in left]
+    vault = client.vault()
+    passwords = {asset: vault.get(generated_name(service, wanted.secret, asset)) for asset in assets}
+    return enrolment.users(wanted, client.name, passwords)
 
 
 def _tell(client: Client, role: str, servers: Sequence[str], users: list[Json]) -> bool:

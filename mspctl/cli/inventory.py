@@ -9,11 +9,12 @@ from mspctl import catalog, handwritten, targets
 from mspctl.cli.options import client_argument, json_option
 from mspctl.cli.output import answer, table
 from mspctl.errors import BadInput
-from mspctl.inventory import CAPABILITIES, Inventory, build, chosen_services, files
+from mspctl.inventory import CAPABILITIES, Inventory, build, files
 from mspctl.logins import certificates
 from mspctl.netconfig.field import choices
 from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset
+from mspctl.services import chosen_services
 from mspctl.workspace import Client
 
 _RULES_HEAD = (
@@ -55,9 +56,7 @@ def write_inventory(client: Client) -> Inventory:
 def _write_targets(client: Client, built: Inventory) -> None:
     """Write what the provider's Prometheus is to ask, and its alerts; take away what is of nothing."""
     own = client.workspace.own_providers
-    records = {
-        service: catalog.provider(service, choice.provider, own) for service, choice in built.services.items()
-    }
+    records = {product: catalog.provider(*product, own) for product in built.by_product()}
     asked = targets.targets(built, records, client.name)
     alerts = targets.rules(built, records, client.name)
     for name, text in (
@@ -86,9 +85,18 @@ def load(client: Client) -> Inventory:
     ]
     if lines:
         raise BadInput(lines)
+    built = assembled(client)
+    if not (devices := client.devices()):  # reading how platforms are spoken to takes longer than the rest
+        return built
+    return with_devices(built, choices(file.network, settings.network), devices, catalog.platforms())
+
+
+def assembled(client: Client) -> Inventory:
+    """Return the client's hosts and services as they are, though settings may still be missing."""
+    file, settings = client.file(), client.workspace.settings()
     found = [asset for asset in client.assets() if isinstance(asset, Asset)]
     services, own = chosen_services(file, settings), client.workspace.own_providers
-    built = build(
+    return build(
         client.name,
         file,
         settings,
@@ -96,9 +104,6 @@ def load(client: Client) -> Inventory:
         client.overrides(),
         date.today(),
         catalog.generated(services, own),
-        catalog.on_windows(services, own),
+        catalog.goes_on(services, own),
         certificates(found, client.scans),
     )
-    if not (devices := client.devices()):  # reading how platforms are spoken to takes longer than the rest
-        return built
-    return with_devices(built, choices(file.network, settings.network), devices, catalog.platforms())

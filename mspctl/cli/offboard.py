@@ -125,14 +125,14 @@ def _looked(client: Client, built: Inventory, forks: int | None, ask_become: boo
 def _forgotten(client: Client, built: Inventory) -> None:
     """Take the hosts off the servers that know them. Raise MspctlError where one cannot be asked."""
     forget(client, built)
-    for choice, service in ((choice, service) for service, choice in sorted(built.services.items())):
-        query = catalog.provider(service, choice.provider, client.workspace.own_providers).console
+    for service, provider in sorted(built.by_product()):
+        query = catalog.provider(service, provider, client.workspace.own_providers).console
         if query:
             try:
-                names = consoles.forget(query, *client.workspace.console(choice.provider), client.name)
+                names = consoles.forget(query, *client.workspace.console(provider), client.name)
             except MspctlError as error:
                 raise MspctlError(f"{error}; nothing is handed over yet: run it again") from None
-            note(f"{client.name}: {len(names)} hosts taken off {choice.provider}")
+            note(f"{client.name}: {len(names)} hosts taken off {provider}")
 
 
 def _handed_over(client: Client, password: Path | None) -> None:

@@ -13,9 +13,10 @@ from mspctl.cli.options import complete_clients, json_option, workspace_option
 from mspctl.cli.output import answer, is_interactive, note, table
 from mspctl.errors import BadInput, ExitCode
 from mspctl.generated import HostSecret, fresh, host_secrets
-from mspctl.inventory import Inventory, chosen_services
+from mspctl.inventory import Inventory
 from mspctl.records import WorkspaceFile
 from mspctl.references import references
+from mspctl.services import chosen_services
 from mspctl.vault import Vault
 from mspctl.workspace import SETTINGS, Client, Workspace
 

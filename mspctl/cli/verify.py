@@ -102,29 +102,28 @@ def _judge(
 ) -> tuple[Coverage, ...]:
     own = client.workspace.own_providers
     answers = {
-        service: _ask(client, built, service, query)
-        for service, choice in built.services.items()
-        if built.members(service) and (query := catalog.provider(service, choice.provider, own).console)
+        product: _ask(client, product[1], query, hosts)
+        for product, hosts in built.by_product().items()
+        if hosts and (query := catalog.provider(*product, own).console)
     }
     valid_days = client.workspace.settings().drills.valid_days
     drilled = drills.proofs(client.drills(), datetime.now(UTC), valid_days)
     return stage.judge(built, records, answers, client.coverage(), run_id, _sessions(client, built), drilled)
 
 
-def _sessions(client: Client, built: Inventory) -> dict[str, dict[str, SessionAnswer] | str]:
-    """Return what a command answers that is run through each service that lets mspctl in itself."""
-    found: dict[str, dict[str, SessionAnswer] | str] = {}
-    for service, choice in built.services.items():
-        hosts = built.members(service)
-        record = catalog.provider(service, choice.provider, client.workspace.own_providers)
+def _sessions(client: Client, built: Inventory) -> dict[tuple[str, str], dict[str, SessionAnswer] | str]:
+    """Return what a command answers that is run through each product that lets mspctl in itself."""
+    found: dict[tuple[str, str], dict[str, SessionAnswer] | str] = {}
+    for product, hosts in built.by_product().items():
+        record = catalog.provider(*product, client.workspace.own_providers)
         try:
             if hosts and record.through == "ssh":
-                found[service] = _through_ssh(client, hosts)
+                found[product] = _through_ssh(client, hosts)
             elif hosts and record.through == "console" and record.console:
-                server = client.workspace.console(choice.provider)
-                found[service] = consoles.through(record.console, *server, client.name, hosts)
+                server = client.workspace.console(record.name)
+                found[product] = consoles.through(record.console, *server, client.name, hosts)
         except MspctlError as error:
-            found[service] = str(error)
+            found[product] = str(error)
     return found
 
 
@@ -140,12 +139,11 @@ def _through_ssh(client: Client, hosts: tuple[str, ...]) -> dict[str, SessionAns
 
 
 def _ask(
-    client: Client, built: Inventory, service: str, query: ConsoleQuery
+    client: Client, provider: str, query: ConsoleQuery, hosts: tuple[str, ...]
 ) -> dict[str, ConsoleAnswer] | str:
-    """Return what the service's console says of the hosts, or why it says nothing."""
+    """Return what a product's console says of its hosts, or why it says nothing."""
     try:
-        console, secret, ca_file = client.workspace.console(built.services[service].provider)
-        return consoles.ask(query, console, secret, ca_file, client.name, built.members(service))
+        return consoles.ask(query, *client.workspace.console(provider), client.name, hosts)
     except MspctlError as error:
         return str(error)
 
@@ -154,15 +152,16 @@ def _unmatched(client: Client, built: Inventory) -> tuple[Unmatched, ...]:
     """Return what the consoles know beyond the hosts; of one that cannot be asked, what it said last."""
     own = client.workspace.own_providers
     found: list[Unmatched] = []
-    for service, choice in built.services.items():
-        query = catalog.provider(service, choice.provider, own).console
+    for service, provider in built.by_product():
+        query = catalog.provider(service, provider, own).console
         if query is None:
             continue
         try:
-            census = consoles.census(query, *client.workspace.console(choice.provider), client.name)
-            found += counting.unmatched(built, service, census)
+            census = consoles.census(query, *client.workspace.console(provider), client.name)
+            found += counting.unmatched(built, service, provider, census)
         except MspctlError:
-            found += [each for each in client.unmatched() if each.service == service]
+            said = client.unmatched()
+            found += [each for each in said if (each.service, each.provider) == (service, provider)]
     return tuple(found)
 
 

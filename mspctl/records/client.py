@@ -167,22 +167,93 @@ class Discovery(Record, frozen=True, kw_only=True):
     packets_per_second: Annotated[int, Meta(ge=10, le=100_000)] = 5_000
 
 
-class OptIn(Record, frozen=True, kw_only=True):
-    """A service the client has chosen, and on what."""
+SystemFamily = Literal["linux", "windows"]
+SYSTEMS: tuple[SystemFamily, ...] = get_args(SystemFamily)
+Version = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9][A-Za-z0-9.+:~-]*\*?)?$(?!\n)",
+        description="the agreed version of its packages, as apt writes it; may end with *; empty for any",
+    ),
+]
+
+
+class Product(Record, frozen=True, kw_only=True):
+    """One product of a service, as it is chosen for some systems."""
+
+    systems: tuple[SystemFamily, ...]
+    part: SystemFamily | None  # below which key of the service it is written; none: beside them
+    provider: ProviderName
+    groups: tuple[str, ...]
+    settings: dict[str, Json]
+    secrets: dict[str, SecretRef]
+    version: str
+    replace: bool
+    licences: int | None
+
+
+class SystemChoice(Record, frozen=True, kw_only=True):
+    """The product for one family of systems, in place of the one that the service names for all."""
 
     provider: ProviderName
+    groups: tuple[str, ...] | None = None  # the service's unless said
+    settings: dict[str, Json] = field(default_factory=dict)
+    secrets: dict[str, SecretRef] = field(default_factory=dict)
+    version: Version = ""
+    replace: bool | None = None  # the service's unless said
+    licences: Annotated[int, Meta(ge=0)] | None = None
+
+
+class OptIn(Record, frozen=True, kw_only=True):
+    """A service the client has chosen, and on what: one product, or one for each family of systems."""
+
+    provider: ProviderName | None = None  # on every system that has none of its own below
     groups: tuple[str, ...] = ()  # of the inventory, such as server or site_main; none: all managed hosts
     settings: dict[str, Json] = field(default_factory=dict)
     secrets: dict[str, SecretRef] = field(default_factory=dict)
-    version: Annotated[
-        str,
-        Meta(
-            pattern=r"^([0-9][A-Za-z0-9.+:~-]*\*?)?$(?!\n)",
-            description="the agreed version of its packages, as apt writes it; may end with *; empty for any",
-        ),
-    ] = ""
+    version: Version = ""
     replace: bool = False  # other products for the same thing go once this one is proved on a host
     licences: Annotated[int, Meta(ge=0)] | None = None  # bought for this client; none: not counted
+    linux: SystemChoice | None = None
+    windows: SystemChoice | None = None
+
+    def parts(self) -> dict[SystemFamily, SystemChoice]:
+        """Return the systems that have a product of their own."""
+        found: dict[SystemFamily, SystemChoice | None] = {"linux": self.linux, "windows": self.windows}
+        return {system: part for system, part in found.items() if part}
+
+    def products(self) -> tuple[Product, ...]:
+        """Return each product with the systems it is for; that of all the others first."""
+        parts = self.parts()
+        rest = tuple(system for system in SYSTEMS if system not in parts)
+        found = (
+            self._product(rest, None, self),
+            *(self._product((system,), system, part) for system, part in parts.items()),
+        )
+        return tuple(each for each in found if each.systems and each.provider)
+
+    def _product(
+        self,
+        systems: tuple[SystemFamily, ...],
+        part: SystemFamily | None,
+        choice: "OptIn | SystemChoice",
+    ) -> Product:
+        return Product(
+            systems=systems,
+            part=part,
+            provider=choice.provider or "",
+            groups=self.groups if choice.groups is None else choice.groups,
+            settings=choice.settings,
+            secrets=choice.secrets,
+            version=choice.version,
+            replace=self.replace if choice.replace is None else choice.replace,
+            licences=choice.licences,
+        )
+
+    def product(self, system: SystemFamily | None) -> Product | None:
+        """Return the product for a system, of an unknown one the only product; None where there is none."""
+        fitting = [each for each in self.products() if system is None or system in each.systems]
+        return fitting[0] if len(fitting) == 1 else None
 
 
 class Exclusion(Record, frozen=True, kw_only=True):

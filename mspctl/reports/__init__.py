@@ -62,6 +62,7 @@ def page(view: View) -> str:
             gone=[asset for asset in view.assets if asset.gone_since],
             services=services,
             matrix={(found.asset, found.service): found for found in view.coverage},
+            mixed={service for service in services if len(_products(view.coverage, service)) > 1},
             hosts=sorted({found.asset for found in view.coverage}),
             counts=[
                 (state.value, sum(1 for found in view.coverage if found.state is state))
@@ -86,3 +87,7 @@ def page(view: View) -> str:
             outcomes=[record for record in view.run if isinstance(record, HostOutcome)],
         )
     )
+
+
+def _products(coverage: Sequence[Coverage], service: str) -> set[str]:
+    return {found.provider for found in coverage if found.service == service and found.provider}

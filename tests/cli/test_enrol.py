@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from mspctl.cli import main
 from mspctl.handwritten import dump
+from mspctl.records import Service
 from mspctl.workspace import Client
 from tests.consoles.server import PASSWORD as ZABBIX_PASSWORD
 from tests.consoles.server import USER, Zabbix, certificate
@@ -117,3 +119,32 @@ def test_a_client_without_such_a_service_needs_nothing(client: Client) -> None:
     said = run(client)
     assert said.exit_code == 0
     assert said.stdout == "acme: no service needs it\n"
+
+
+def test_each_product_of_a_service_is_told_of_its_own_hosts_and_answered_where_it_was_chosen(
+    acme: Acme,
+) -> None:
+    chosen = {
+        "remote_access": {"linux": {"provider": "meshcentral"}},
+        "monitoring": {"provider": "zabbix", "windows": {"provider": "ninjaone"}},
+    }
+    file = acme.client.path / "client.yml"
+    login = {"windows": {"user": "tech", "password": "vault:windows", "port": 5985}}
+    services = dump({"services": chosen, "connection": login})
+    file.write_text(file.read_text().partition("services:")[0] + services)
+    desk = structs.replace(
+        asset("desk", "192.0.2.11", os="windows", role="web-server"), services=(Service(port=5985),)
+    )
+    acme.client.save_records("assets.jsonl", [asset("web", role="web-server"), desk])
+    acme.zabbix.made["template"] = [{"templateid": "7", "host": "mspctl web server"}]
+    acme.zabbix.hosts = [{"hostid": "1", "host": "acme.web"}, {"hostid": "2", "host": "acme.desk"}]
+    told = json.loads(acme.run("--json").stdout)
+    assert set(told) == {"monitoring", "remote_access.linux"}
+    part = acme.client.file().services["remote_access"].linux
+    assert part and part.settings == told["remote_access.linux"]
+    web, other = acme.zabbix.hosts
+    assert "7" in web["templates"] and "templates" not in other
+
+    file.write_text(file.read_text().replace("ninjaone", "zabbix"))
+    acme.run()
+    assert "7" in acme.zabbix.hosts[1]["templates"], "now it is its product there as well"

@@ -15,6 +15,7 @@ from tests.samples import WRITABLE
 
 pytestmark = needs_prometheus
 RECORD = catalog.provider("monitoring", "node_exporter")
+RECORDS = {("monitoring", "node_exporter"): RECORD}
 HOSTS = {"web": "127.0.0.1", "db": "127.0.0.2"}
 
 
@@ -43,7 +44,7 @@ class Office:
             group_variables={},
             services={"monitoring": OptIn(provider="node_exporter", settings=settings)},
         )
-        return targets(built, {"monitoring": RECORD}, client), rules(built, {"monitoring": RECORD}, client)
+        return targets(built, RECORDS, client), rules(built, RECORDS, client)
 
     def ask(self, client: str = "acme", hosts: tuple[str, ...] = ("db", "web")) -> dict[str, DrillAnswer]:
         assert RECORD.console

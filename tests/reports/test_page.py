@@ -1,3 +1,4 @@
+import dataclasses
 from collections import Counter
 from html.parser import HTMLParser
 
@@ -122,3 +123,10 @@ def test_a_run_that_was_cut_off_and_a_preview_are_told_as_such() -> None:
 
 def test_the_same_records_are_the_same_page() -> None:
     assert page(view(WRITABLE[0])) == page(view(WRITABLE[0]))
+
+
+def test_the_product_of_a_host_is_named_where_others_have_another() -> None:
+    desk = replace(coverage("desk"), provider="ninjaone")
+    both = Reader(page(dataclasses.replace(view(), coverage=[coverage("web"), desk]))).text
+    assert both.count("zabbix") == both.count("ninjaone") == 1
+    assert "zabbix" not in Reader(page(dataclasses.replace(view(), coverage=[coverage("web")]))).text

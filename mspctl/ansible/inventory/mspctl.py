@@ -23,11 +23,12 @@ from ansible.utils.path import basedir
 
 from mspctl import catalog
 from mspctl.errors import MspctlError
-from mspctl.inventory import Host, Inventory, build, chosen_services
+from mspctl.inventory import Host, Inventory, build
 from mspctl.logins import certificates
 from mspctl.netconfig.field import choices
 from mspctl.netconfig.variables import with_devices
 from mspctl.records import Asset, Json
+from mspctl.services import chosen_services
 from mspctl.vault import no_password
 from mspctl.workspace import Workspace
 
@@ -95,7 +96,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
                 client.overrides(),
                 date.today(),
                 catalog.generated(services, own),
-                catalog.on_windows(services, own),
+                catalog.goes_on(services, own),
                 certificates(found, client.scans),
             )
             if not (devices := client.devices()):  # reading how platforms are spoken to takes longer

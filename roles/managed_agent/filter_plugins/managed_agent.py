@@ -89,7 +89,12 @@ def installer_things(platform: Mapping[str, Any]) -> list[str]:
 def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> list[str]:
     """Return how products for the same thing show on a host, less what the agent leaves there."""
     ours = {*things(platform), *(f"service:{name}" for name in platform["uninstall"].get("services", []))}
-    return list(dict.fromkeys(sign for signs in known.values() for sign in signs if sign not in ours))
+    signs = (sign for named in known.values() for sign in named if not _is_windows_service(sign))
+    return list(dict.fromkeys(sign for sign in signs if sign not in ours))
+
+
+def _is_windows_service(sign: str) -> bool:
+    return sign.startswith("service:") and not sign.endswith((".service", ".socket", ".timer"))
 
 
 def families(

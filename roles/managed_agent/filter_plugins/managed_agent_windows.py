@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+_UNITS = (".service", ".socket", ".timer")  # how the services of other systems end
+
 
 def things(platform: Mapping[str, Any]) -> list[str]:
     """Return what a platform's agent may have on a machine, each as <kind>:<name>."""
@@ -35,7 +37,7 @@ def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]])
     """Return how products for the same thing show on a machine, less what the agent leaves there."""
     ours = {*things(platform), *(f"service:{each['name']}" for each in platform.get("services", []))}
     signs = (sign for named in known.values() for sign in named if sign.startswith("service:"))
-    return list(dict.fromkeys(sign for sign in signs if sign not in ours))
+    return list(dict.fromkeys(sign for sign in signs if sign not in ours and not sign.endswith(_UNITS)))
 
 
 def question(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]], receipt: str) -> str:
