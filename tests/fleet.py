@@ -21,6 +21,7 @@ from mspctl.workspace import Client, Workspace
 from tests import samples
 from tests.lab import images, machine
 from tests.lab.description import harbour
+from tests.lab.network import link_address
 from tests.lab.podman import podman
 from tests.workspace import git
 
@@ -93,7 +94,8 @@ def running(
                 "run", "--detach", "--systemd=always", "--name", name,
                 "--hostname", name.removeprefix(prefix),
                 *machine.limit_options(), *(f"--cap-add={each}" for each in capabilities), *options,
-                "--network", prefix.rstrip("-"), "--ip", str(network[number + 10]), tag,
+                "--network", prefix.rstrip("-"), "--ip", str(network[number + 10]),
+                "--mac-address", link_address(network[number + 10]), tag,
             )  # fmt: skip
         public = key.export_public_key("openssh").decode()
         machines = tuple(
