@@ -280,6 +280,40 @@ def test_what_came_along_is_known_by_what_apt_and_dnf_say() -> None:
     assert filters.came_along({"skipped": True}) == []
 
 
+def test_what_came_though_it_was_only_recommended_is_known() -> None:
+    said = "\n".join(
+        (
+            "installed\tperl\tnetbase | old (>= 2), libx1:any",
+            "installed\tagent\tlocales",
+            "config-files\tgone\tpsmisc",
+            "installed\tquiet\t",
+            "odd",
+        )
+    )
+    new = ["agent", "libx1", "locales", "netbase", "psmisc"]
+    assert filters.unmissed(said, new) == ["libx1", "netbase"]
+    assert filters.unmissed("", new) == []
+
+
+def test_what_a_package_leaves_behind_goes_with_it_unless_it_was_there_before() -> None:
+    left = [
+        {"package": "nginx-common", "paths": ["/var/www/html", "/var/www"]},
+        {"package": "postgresql-common", "users": ["postgres"], "groups": ["postgres"]},
+    ]
+    platform = {"packages": ["agent"], "files": [], "uninstall": {"leftovers": left}}
+    things = filters.things(platform)
+    assert {"package:nginx-common", "path:/var/www", "user:postgres", "group:postgres"} <= set(things)
+    gone = [each for each in things if not each.startswith("package:")]
+    assert filters.leftovers(platform, gone, ["path:/var/www"]) == {
+        "path": ["/var/www/html"],
+        "user": ["postgres"],
+        "group": ["postgres"],
+    }
+    stays = [*gone, "package:postgresql-common"]
+    assert filters.leftovers(platform, stays, [])["user"] == []
+    assert filters.leftovers(platform, [], []) == {"path": [], "user": [], "group": []}
+
+
 def test_a_version_that_is_not_the_agreed_one_is_a_failed_check() -> None:
     assert filters.release_check({"agent": "1:6.0"}, "") == []
     (well,) = filters.release_check({"agent": "1:6.0.14+b1"}, "1:6.0.14*")
