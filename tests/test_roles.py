@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 from types import ModuleType
 from typing import Any
 
@@ -117,6 +118,9 @@ def test_a_record_is_consistent_with_itself(path: Path) -> None:
         _assert_platform_is_consistent(platform)
     assert _names_used("secrets", record["platforms"]) == record["secrets"].keys()
     elsewhere = set(record.get("enrolment", {}).get("settings", ()))
+    for alert in (record["console"] or {}).get("alerts", ()):
+        texts = (alert["expression"], alert.get("lasting", ""))
+        elsewhere |= {name for text in texts for name in Template(text).get_identifiers()} - {"hosts"}
     assert elsewhere <= record["settings"].keys()
     assert _names_used("settings", record["platforms"]) == record["settings"].keys() - elsewhere
 

@@ -17,8 +17,8 @@ CLIENT = "example"
 
 def main(question: str, *hosts: str) -> None:
     """Print the answer as JSON."""
-    console = Console(url=os.environ["MESHCENTRAL_URL"], user="mspctl")
-    server = (console, sys.stdin.read().strip(), Path(os.environ["MESHCENTRAL_CA"]), CLIENT)
+    console = Console(url=os.environ["MESHCENTRAL_URL"], user=os.environ["MESHCENTRAL_USER"])
+    server = (console, sys.stdin.read().rstrip("\n"), Path(os.environ["MESHCENTRAL_CA"]), CLIENT)
     if question == "enrol":
         answer: object = consoles.enrol(QUERY, *server)
     else:
