@@ -7,7 +7,7 @@ https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
 from collections.abc import Iterator, Mapping
 from string import Template
 
-from mspctl.inventory import Inventory
+from mspctl.inventory import AGENT_KINDS, Inventory, group_name
 from mspctl.records import Json, Product, Provider
 
 FILE, RULES_FILE = "prometheus.json", "prometheus.rules.yml"
@@ -28,7 +28,13 @@ def targets(inventory: Inventory, providers: Mapping[tuple[str, str], Provider],
                 address = str(host.connection["ansible_host"])
                 port = _value(product, record, "port")
                 where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-                labels: Json = {"client": client, "host": host.name, "site": host.connection["mspctl_site"]}
+                kinds = [kind for kind in sorted(AGENT_KINDS) if group_name(kind) in host.groups]
+                labels: Json = {
+                    "client": client,
+                    "host": host.name,
+                    "site": host.connection["mspctl_site"],
+                    "kind": kinds[0] if kinds else "",  # empty is none to Prometheus
+                }
                 found.append({"labels": labels, "targets": [where]})
     return found
 

@@ -36,7 +36,7 @@ def steady(trouble: float, health: float) -> tuple[str, str]:
 ROOT = {"device": "/dev/sda1", "fstype": "ext4", "mountpoint": "/"}
 UNIT = {"state": "active", "type": "simple"}
 TROUBLES = {
-    "HostDown": Trouble({"up": steady(0, 1)}, 5, "critical", "web does not answer"),
+    "HostDown": Trouble({"up": steady(0, 1)}, 5, "critical", "web does not answer", {"kind": "server"}),
     "DiskNearlyFull": Trouble(
         {
             "node_filesystem_avail_bytes": steady(9, 11),
@@ -205,6 +205,11 @@ def test_what_is_no_disk_of_the_host_s_fills_up_unnoticed(tmp_path: Path) -> Non
         series[shown("node_filesystem_readonly", where)] = f"{is_readonly}x{LONG}"
     names = ("DiskNearlyFull", "DiskNearlyOutOfFiles")
     judge(tmp_path, written(tmp_path), series, {(name, 60): [] for name in names})
+
+
+def test_a_laptop_may_be_switched_off(tmp_path: Path) -> None:
+    series = {shown("up", labels({"kind": kind})): f"0x{LONG}" for kind in ("laptop", "workstation")}
+    judge(tmp_path, written(tmp_path), series, {("HostDown", 60): []})
 
 
 def test_settings_say_how_much_is_too_much(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 from types import ModuleType
 from typing import Any
 
@@ -117,6 +118,9 @@ def test_a_record_is_consistent_with_itself(path: Path) -> None:
         _assert_platform_is_consistent(platform)
     assert _names_used("secrets", record["platforms"]) == record["secrets"].keys()
     elsewhere = set(record.get("enrolment", {}).get("settings", ()))
+    for alert in (record["console"] or {}).get("alerts", ()):
+        texts = (alert["expression"], alert.get("lasting", ""))
+        elsewhere |= {name for text in texts for name in Template(text).get_identifiers()} - {"hosts"}
     assert elsewhere <= record["settings"].keys()
     assert _names_used("settings", record["platforms"]) == record["settings"].keys() - elsewhere
 
@@ -278,6 +282,40 @@ def test_what_came_along_is_known_by_what_apt_and_dnf_say() -> None:
     assert filters.came_along(apt) == ["libx1"]
     assert filters.came_along(dnf) == ["example-agent"]
     assert filters.came_along({"skipped": True}) == []
+
+
+def test_what_came_though_it_was_only_recommended_is_known() -> None:
+    said = "\n".join(
+        (
+            "installed\tperl\tnetbase | old (>= 2), libx1:any",
+            "installed\tagent\tlocales",
+            "config-files\tgone\tpsmisc",
+            "installed\tquiet\t",
+            "odd",
+        )
+    )
+    new = ["agent", "libx1", "locales", "netbase", "psmisc"]
+    assert filters.unmissed(said, new) == ["libx1", "netbase"]
+    assert filters.unmissed("", new) == []
+
+
+def test_what_a_package_leaves_behind_goes_with_it_unless_it_was_there_before() -> None:
+    left = [
+        {"package": "nginx-common", "paths": ["/var/www/html", "/var/www"]},
+        {"package": "postgresql-common", "users": ["postgres"], "groups": ["postgres"]},
+    ]
+    platform = {"packages": ["agent"], "files": [], "uninstall": {"leftovers": left}}
+    things = filters.things(platform)
+    assert {"package:nginx-common", "path:/var/www", "user:postgres", "group:postgres"} <= set(things)
+    gone = [each for each in things if not each.startswith("package:")]
+    assert filters.leftovers(platform, gone, ["path:/var/www"]) == {
+        "path": ["/var/www/html"],
+        "user": ["postgres"],
+        "group": ["postgres"],
+    }
+    stays = [*gone, "package:postgresql-common"]
+    assert filters.leftovers(platform, stays, [])["user"] == []
+    assert filters.leftovers(platform, [], []) == {"path": [], "user": [], "group": []}
 
 
 def test_a_version_that_is_not_the_agreed_one_is_a_failed_check() -> None:

@@ -18,7 +18,7 @@ def host(name: str, address: str, *groups: str) -> Host:
 
 
 HOSTS = (
-    host("db", "192.0.2.2", "monitoring"),
+    host("db", "192.0.2.2", "monitoring", "virtual_machine"),
     host("six", "2001:db8::6", "monitoring"),
     host("web", "192.0.2.3"),
 )
@@ -35,8 +35,14 @@ def records(built: Inventory) -> dict[tuple[str, str], Provider]:
 
 def test_each_host_of_the_service_is_a_target_with_its_names() -> None:
     assert found(EXPORTER) == [
-        {"labels": {"client": "acme", "host": "db", "site": "main"}, "targets": ["192.0.2.2:9100"]},
-        {"labels": {"client": "acme", "host": "six", "site": "main"}, "targets": ["[2001:db8::6]:9100"]},
+        {
+            "labels": {"client": "acme", "host": "db", "site": "main", "kind": "virtual-machine"},
+            "targets": ["192.0.2.2:9100"],
+        },
+        {
+            "labels": {"client": "acme", "host": "six", "site": "main", "kind": ""},
+            "targets": ["[2001:db8::6]:9100"],
+        },
     ]
 
 
@@ -60,7 +66,7 @@ def test_alerts_are_of_the_client_and_by_its_settings() -> None:
     assert group["name"] == "mspctl acme"
     assert group["rules"][0] == {
         "alert": "HostDown",
-        "expr": 'up{client="acme"} == 0',
+        "expr": 'up{client="acme",kind!~"workstation|laptop"} == 0',
         "for": "3m",
         "labels": {"severity": "critical"},
         "annotations": {"summary": "{{ $labels.host }} does not answer"},

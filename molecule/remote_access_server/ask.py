@@ -17,10 +17,10 @@ CLIENT = "example"
 
 def main(question: str, *hosts: str) -> None:
     """Print the answer as JSON."""
-    console = Console(url=os.environ["MESHCENTRAL_URL"], user="mspctl")
-    server = (console, sys.stdin.read().strip(), Path(os.environ["MESHCENTRAL_CA"]), CLIENT)
+    console = Console(url=os.environ["MESHCENTRAL_URL"], user=os.environ["MESHCENTRAL_USER"])
+    server = (console, sys.stdin.read().rstrip("\n"), Path(os.environ["MESHCENTRAL_CA"]), CLIENT)
     if question == "enrol":
-        answer: object = consoles.enrol(QUERY, *server)
+        answer: object = consoles.enrol(QUERY, *server, {host: () for host in hosts})
     else:
         known, said = consoles.ask(QUERY, *server, hosts), consoles.through(QUERY, *server, hosts)
         answer = {host: {"known": known[host], "said": said[host]} for host in hosts}

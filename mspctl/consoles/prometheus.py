@@ -23,7 +23,7 @@ from mspctl.drills import UNIT
 from mspctl.errors import MspctlError
 from mspctl.events import told
 from mspctl.records import Console, ConsoleAnswer, DrillAnswer
-from mspctl.targets import group
+from mspctl.targets import FILE, RULES_FILE, group
 
 _TIMEOUT_SECONDS = 30
 _MOST_BYTES = 64 << 20
@@ -71,7 +71,8 @@ def forget(console: Console, secret: str, ca_file: Path | None, names: Sequence[
     """Raise MspctlError: targets come from a file, and go with it."""
     del secret, ca_file
     raise MspctlError(
-        f"prometheus at {console.url}: still asks {len(names)} hosts: take the client's file of targets away"
+        f"prometheus at {console.url}: still asks {len(names)} hosts: take {FILE} and {RULES_FILE} of the "
+        "client away"
     )
 
 
@@ -82,22 +83,28 @@ def drill(
 
     Raise as `ask` does.
     """
-    found: dict[str, DrillAnswer] = {}
+    found: list[DrillAnswer] = []
     for client in sorted({name.partition(".")[0] for name in names.values()}):
-        ours = {host: name for host, name in names.items() if name.partition(".")[0] == client}
         matchers = f'client="{_plain(console, client)}"'
-        series = _query(
-            console,
-            secret,
-            ca_file,
-            f'up{{{matchers}}} or node_systemd_unit_state{{{matchers},name="{UNIT}",state="active"}}',
-        )
+        query = f'up{{{matchers}}} or node_systemd_unit_state{{{matchers},name="{UNIT}",state="active"}}'
+        by_name: dict[str, list[dict[str, Any]]] = {}
+        for series in _query(console, secret, ca_file, query):
+            by_name.setdefault(_name(_labels(series, "metric")), []).append(series)
         # An older server knows no `rule_group[]`, and tells of all there are.
         asked = {"type": "alert", "rule_group[]": group(client)}
-        groups = _get(console, secret, ca_file, "rules", asked, "groups")
-        rules = _drill_rules(groups, group(client))
-        found |= {host: _drilled(host, name, series, rules) for host, name in ours.items()}
-    return tuple(found[host] for host in sorted(found))
+        rules = _drill_rules(_get(console, secret, ca_file, "rules", asked, "groups"), group(client))
+        firing = {
+            _name(_labels(alert, "labels"))
+            for rule in rules
+            for alert in _records(rule.get("alerts"))
+            if alert.get("state") == "firing"
+        }
+        found += [
+            _drilled(host, by_name.get(name, []), rules, name in firing)
+            for host, name in names.items()
+            if name.partition(".")[0] == client
+        ]
+    return tuple(sorted(found, key=lambda said: said.host))
 
 
 def _drill_rules(groups: Sequence[Mapping[str, Any]], wanted: str) -> list[dict[str, Any]]:
@@ -112,17 +119,11 @@ def _drill_rules(groups: Sequence[Mapping[str, Any]], wanted: str) -> list[dict[
 
 
 def _drilled(
-    host: str, name: str, series: Sequence[Mapping[str, Any]], rules: Sequence[Mapping[str, Any]]
+    host: str, series: Sequence[Mapping[str, Any]], rules: Sequence[Mapping[str, Any]], is_firing: bool
 ) -> DrillAnswer:
     """Return what one host's series and its client's rule say of its unit."""
-    own = [each for each in series if _name(_labels(each, "metric")) == name]
-    up = [_sample(each)[1] for each in own if _labels(each, "metric").get("__name__") == "up"]
-    states = [_sample(each)[1] for each in own if _labels(each, "metric").get("__name__") != "up"]
-    is_firing = any(
-        alert.get("state") == "firing" and _name(_labels(alert, "labels")) == name
-        for rule in rules
-        for alert in _records(rule.get("alerts"))
-    )
+    up = [_sample(each)[1] for each in series if _labels(each, "metric").get("__name__") == "up"]
+    states = [_sample(each)[1] for each in series if _labels(each, "metric").get("__name__") != "up"]
     now = max((_sample(each)[0] for each in series), default=0.0)
     if not up:
         reason = _UNKNOWN

@@ -172,6 +172,15 @@ class Removal(Record, frozen=True, kw_only=True):
     removes: str
 
 
+class Leftover(Record, frozen=True, kw_only=True):
+    """What a package that came along makes and leaves behind; it goes once the package is gone."""
+
+    package: str
+    paths: tuple[str, ...] = ()  # files, and folders that are empty by then
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 class Uninstall(Record, frozen=True, kw_only=True):
     """What has to go."""
 
@@ -180,6 +189,7 @@ class Uninstall(Record, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
 
 
 class Platform(Record, frozen=True, kw_only=True):

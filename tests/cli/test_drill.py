@@ -28,7 +28,7 @@ from mspctl.records import CoverageState, Drill, Json, Service
 from mspctl.workspace import Client
 from tests import samples
 from tests.consoles.server import PASSWORD, USER, Zabbix, certificate, serving
-from tests.prometheus import exporting, needs_prometheus, unit, watching
+from tests.prometheus import await_it, exporting, needs_prometheus, unit, watching
 from tests.sshd import CLIENT_KEY
 from tests.sshd import serving as ssh
 
@@ -238,7 +238,14 @@ def test_hosts_complete(office: Office) -> None:
 
 @needs_prometheus
 def test_prometheus_raises_the_alerts_that_mspctl_wrote(tmp_path: Path, hosts: Client) -> None:
-    """It reads the client's files where they lie."""
+    """It reads the client's files where they lie; without the alerts nothing is stopped."""
+
+    def refused() -> str:
+        with hosts.lock("test"):
+            (outcome,) = hold(hosts, write_inventory(hosts), ("web",), 1, False)
+        assert outcome.result == "not drilled" and not (tmp_path / "stopped").exists()
+        return outcome.reason
+
     with exporting(2) as exporters:
         exporters.answers["127.0.0.1"] = lambda: unit(not (tmp_path / "stopped").exists())
         secrets: Json = {"certificate_key": "vault:key", "password_hash": "vault:key"}
@@ -247,8 +254,12 @@ def test_prometheus_raises_the_alerts_that_mspctl_wrote(tmp_path: Path, hosts: C
         at = ("-C", str(hosts.workspace.root))
         CliRunner().invoke(main, ["inventory", "acme", *at], catch_exceptions=False)
         files = [str(hosts.path / name) for name in (targets.FILE, targets.RULES_FILE)]
-        with watching(tmp_path / "server", files[:1], files[1:]) as server:
+        with watching(tmp_path / "server", files[:1], ()) as server:
             settle(hosts, {"node_exporter": {"url": server.url}})
+            await_it(lambda: "the server lacks the client's alerts: name its" in refused(), "a refusal")
+            server.rule_files = files[1:]
+            server.settle("1s")
+            server.reload()
             done = run(hosts, "web")
     assert done.exit_code == 0, done.output
     assert "1 of 1 hosts proved to alert" in done.stdout

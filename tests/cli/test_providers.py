@@ -96,10 +96,10 @@ def test_every_shipped_record_passes(client: Client) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("up{$hosts} == 0", "up == 0", "alerts[0].expression: without $hosts it is of every client's hosts"),
+        ("up{$hosts,", "up{", "alerts[0].expression: without $hosts it is of every client's hosts"),
         (
-            "up{$hosts} == 0",
-            "up{$hosts} == $5",
+            "up{$hosts,",
+            "up{$hosts,$5",
             "alerts[0].expression: a $ that stands for nothing; write $$",
         ),
         ("> $full_percent", "> $full_percnt", "'full_percnt'; did you mean 'full_percent'?"),
@@ -123,7 +123,7 @@ def test_a_mistake_in_an_alert_is_one_line_that_says_where(
 
 def test_a_client_whose_product_has_such_a_mistake_is_told(client: Client, own: Path) -> None:
     text = (catalog.PROVIDERS / "monitoring" / "node_exporter.yml").read_text()
-    own.write_text(text.replace("name: node_exporter", "name: ours").replace("up{$hosts}", "up", 1))
+    own.write_text(text.replace("name: node_exporter", "name: ours").replace("up{$hosts,", "up{", 1))
     choice = OptIn(provider="ours", settings={"certificate_file": "x.pem"})
     assert catalog.check_choice("here", "monitoring", choice, client.workspace.own_providers)[0] == (
         "here.provider: ours: console.alerts[0].expression: without $hosts it is of every client's hosts"

@@ -72,11 +72,34 @@ def things(platform: Mapping[str, Any]) -> list[str]:
         *platform.get("presence", []),
         *platform["uninstall"].get("paths", []),
     ]
-    return [
+    found = [
         *(f"package:{name}" for name in packages),
         *installed,
         *(f"user:{name}" for name in platform["uninstall"].get("users", [])),
         *(f"path:{path}" for path in paths),
+        *(thing for left in platform["uninstall"].get("leftovers", []) for thing in _left(left)),
+    ]
+    return list(dict.fromkeys(found))
+
+
+def leftovers(platform: Mapping[str, Any], there: Sequence[str], kept: Sequence[str]) -> dict[str, list[str]]:
+    """Return what packages that came along left behind when they went: paths, users and groups.
+
+    `there` are the things that are still on the host, `kept` those that were there before the agent.
+    """
+    found: dict[str, list[str]] = {"path": [], "user": [], "group": []}
+    for left in platform["uninstall"].get("leftovers", []):
+        package, *things = _left(left)
+        for kind, name in (thing.split(":", 1) for thing in things if thing in there and thing not in kept):
+            if package not in there:
+                found[kind].append(name)
+    return found
+
+
+def _left(left: Mapping[str, Any]) -> list[str]:
+    return [
+        f"package:{left['package']}",
+        *(f"{kind}:{name}" for kind in ("path", "user", "group") for name in left.get(f"{kind}s", [])),
     ]
 
 
@@ -180,6 +203,22 @@ def came_along(result: Mapping[str, Any]) -> list[str]:
         *re.findall(unpacked, result.get("stdout", "")),
         *(line.rsplit("-", 2)[0] for line in lines if line),  # name-[epoch:]version-release.architecture
     ]
+
+
+def unmissed(said: str, new: Sequence[str]) -> list[str]:
+    """Return those of new packages that an older one recommends, given what dpkg-query says of all.
+
+    That is a line each: status, name, recommended packages, with tabs between them.
+    """
+    fields = [line.split("\t") for line in said.splitlines()]
+    wishes = [each[2] for each in fields if len(each) == 3 and each[0] == "installed" and each[1] not in new]
+    wanted = {
+        word.split()[0].partition(":")[0]
+        for wish in wishes
+        for word in re.split("[,|]", wish)
+        if word.strip()
+    }
+    return [name for name in new if name in wanted]
 
 
 def agreed(
@@ -507,6 +546,8 @@ class FilterModule:
             "managed_agent_agreed": agreed,
             "managed_agent_manager": manager,
             "managed_agent_came_along": came_along,
+            "managed_agent_unmissed": unmissed,
+            "managed_agent_leftovers": leftovers,
             "managed_agent_release_check": release_check,
             "managed_agent_is_well": is_well,
             "managed_agent_required": required,

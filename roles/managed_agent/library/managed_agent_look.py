@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import platform
 import pwd
 from pathlib import Path
@@ -57,7 +59,12 @@ def is_there(kind: str, name: str, packages: dict[str, str]) -> bool:
     if kind == "service":
         found = (Path(folder, name) for folder in UNIT_FOLDERS)
         return any(path.exists() and path.resolve() != Path("/dev/null") for path in found)  # masked: gone
-    return Path(name).exists()
+    if kind == "group":
+        try:
+            return bool(grp.getgrnam(name))
+        except KeyError:
+            return False
+    return os.path.lexists(name)
 
 
 def succeeds(module: AnsibleModule, command: list[str]) -> bool:
