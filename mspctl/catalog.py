@@ -248,8 +248,12 @@ def _alert_mistakes(record: Provider) -> Iterator[str]:
 def _windows_mistakes(platform: WindowsPlatform, where: str) -> Iterator[str]:
     """Yield what no schema says of a record's part for Windows."""
     installer = platform.installer
-    if installer and not (installer.product or installer.product_id or installer.service):
-        yield f"{where}.installer: nothing says whether it is there; give product, product_id or service"
+    if installer and not (installer.product or installer.product_id or installer.service or installer.path):
+        yield f"{where}.installer: nothing says whether it is there: no product, product_id, service or path"
+    if installer and installer.kind in ("zip", "file") and not installer.path:
+        yield f"{where}.installer: a {installer.kind} needs a path, where the program goes"
+    if installer and installer.kind == "zip" and not installer.member:
+        yield f"{where}.installer: a zip needs a member, what the program is called in it"
     if installer and "secrets." in str(installer) and not installer.secret:
         yield f"{where}.installer: uses a secret, so it needs `secret: true`"
     private = tuple(f"{each.path}\\" for each in platform.directories if each.private)

@@ -322,8 +322,9 @@ def has_windows_modules() -> bool:
     """Return whether Ansible finds its modules for Windows, which ansible-core lacks."""
     named = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)
     places = (*named, "~/.ansible/collections", "/usr/share/ansible/collections", *sys.path)
-    module = Path("ansible_collections/ansible/windows/plugins/modules/win_package.ps1")
-    return any((Path(place).expanduser() / module).is_file() for place in places if place)
+    folders = [Path(place).expanduser() / "ansible_collections" for place in places if place]
+    modules = ("ansible/windows/plugins/modules/win_package", "community/windows/plugins/modules/win_unzip")
+    return all(any((folder / f"{each}.ps1").is_file() for folder in folders) for each in modules)
 
 
 def limited(inventory: Path, pattern: str) -> frozenset[str]:

@@ -3,8 +3,10 @@ machine at the other end. No Windows was there, no PowerShell was run: docs/wind
 """
 
 import hashlib
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from mspctl import catalog
 from mspctl.cli import main
 from mspctl.cli.discover import update
 from mspctl.handwritten import dump
-from mspctl.records import HostOutcome, HostStatus, Json, Observation, ScanEnded, ScanStarted
+from mspctl.records import Asset, HostOutcome, HostStatus, Json, Observation, ScanEnded, ScanStarted
 from mspctl.workspace import Client
 from tests.samples import NOW, opened
 from tests.windows_collection import install
@@ -48,6 +50,10 @@ SERVICES: dict[str, Any] = {
 
 
 HOST = "host-127-0-0-1"
+BACKUP, STATE = r"C:\Program Files\mspctl-backup", r"C:\ProgramData\mspctl-backup"
+PROOFS = ("repository-reachable", "last-run", "snapshot-age", "structure", "restore")
+OPENS = ("encryption_password", "repository_password")
+RESTIC = b"a program of the vendor's"
 
 
 def _runs(machine: Machine, given: Mapping[str, Any]) -> str:
@@ -77,7 +83,32 @@ def _policy(machine: Machine, given: Mapping[str, Any]) -> str:
     return "all of it is in effect"
 
 
+def _scheduled(machine: Machine, given: Mapping[str, Any]) -> str:
+    if missing := {"\\mspctl\\mspctl backup", "\\mspctl\\mspctl backup check"} - machine.tasks.keys():
+        raise Refused(f"no task {sorted(missing)}")
+    return "both have their next date"
+
+
+def _backup(machine: Machine, given: Mapping[str, Any]) -> str:
+    if machine.files[f"{BACKUP}\\restic.exe"] != RESTIC:
+        raise Refused("restic.exe is not what the vendor sent")
+    job = json.loads(machine.files[f"{STATE}\\job.json"])
+    assert given["Command"] in ("reached", "last", "age", "structure", "restore")
+    return f"{given['Command']}: well, {job['host_name']}"
+
+
+def _machine_id(machine: Machine, given: Mapping[str, Any]) -> str:
+    return "0123456789abcdef" * 2
+
+
 MODELS: dict[str, dict[str, Model]] = {
+    "remote_access/meshcentral": {
+        "service-active": _runs,
+        "service-enabled": _starts,
+        "server-reachable": lambda _, given: f"{given['Server']}:{given['Port']} accepts connections",
+        "machine-id": _machine_id,
+    },
+    "backup/restic": {"tasks": _scheduled, **dict.fromkeys(PROOFS, _backup)},
     "monitoring/zabbix": {
         "service-active": _runs,
         "service-enabled": _starts,
@@ -301,6 +332,121 @@ def test_what_other_systems_have_is_not_ours_here(client: Client, machine: Machi
     assert "another product is there as well" in gaps and "zabbix (service Zabbix Agent 2)" in gaps
     assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
     assert set(machine.services) == {"WinDefend", "Zabbix Agent 2"} and not machine.faults
+
+
+def zipped(**members: bytes) -> bytes:
+    """Return a zip that holds these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_backups_are_scheduled_and_only_the_system_reads_what_opens_them(
+    client: Client, machine: Machine
+) -> None:
+    sent = zipped(**{"restic_0.17.3_windows_amd64.exe": RESTIC})
+    url = "https://github.com/restic/restic/releases/download/v0.17.3/restic_0.17.3_windows_amd64.zip"
+    machine.offers[url] = sent
+    settings: dict[str, Any] = {
+        "server": "https://backup.northwind.example:8000",
+        "windows_paths": ["C:\\Users", "D:\\"],
+        "windows_sha256": hashlib.sha256(sent).hexdigest(),
+        "jitter_minutes": 90,
+    }
+    choose(client, {"backup": {"provider": "restic", "settings": settings}})
+    before = machine.state()
+    assert outcome(client, told(client, "rollout"))[0] == "changed" and machine.state() == before
+    done = told(client, "rollout", "--apply")
+    assert outcome(client, done)[0] == "changed", done.output
+
+    (asset,) = (str(each.id) for each in client.assets() if isinstance(each, Asset))
+    secrets = {name: client.vault().get(f"backup_{name}_{asset.replace('-', '_')}") for name in OPENS}
+    user = f"acme-{asset}"
+    assert machine.files[f"{STATE}\\repository"].decode().strip() == (
+        f"rest:https://{user}:{secrets['repository_password']}@backup.northwind.example:8000/{user}/"
+    )
+    assert machine.files[f"{STATE}\\password"].decode().strip() == secrets["encryption_password"]
+    assert machine.closed == {STATE} and machine.rights[STATE] == {
+        "allow S-1-5-18 FullControl",
+        "allow S-1-5-32-544 FullControl",
+    }
+    assert json.loads(machine.files[f"{STATE}\\job.json"])["paths"] == ["C:\\Users", "D:\\"]
+    assert b"BEGIN CERTIFICATE" not in machine.files[f"{STATE}\\authority.pem"]
+    task = machine.tasks["\\mspctl\\mspctl backup"]
+    assert (task["username"], task["logon_type"], task["execution_time_limit"]) == (
+        "S-1-5-18",
+        "service_account",
+        "PT12H",
+    )
+    assert task["triggers"] == [
+        {"type": "registration"},
+        {"type": "daily", "start_boundary": "2026-01-01T01:00:00", "random_delay": "PT90M"},
+    ]
+    (weekly,) = machine.tasks["\\mspctl\\mspctl backup check"]["triggers"]
+    assert (weekly["type"], weekly["days_of_week"]) == ("weekly", "sunday")
+
+    after = machine.state()
+    assert outcome(client, told(client, "rollout", "--apply")) == ("ok", 0) and machine.state() == after
+    (found,) = json.loads(told(client, "verify", "--json").stdout)
+    assert found["state"] == "covered", found
+
+    choose(client, {"backup": {"provider": "restic", "settings": {**settings, "windows_start": "02:30"}}})
+    assert outcome(client, told(client, "rollout", "--apply")) == ("changed", 1)
+    assert "T02:30:00" in str(machine.tasks["\\mspctl\\mspctl backup"]["triggers"])
+
+    assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
+    assert machine.state() == before and not machine.faults
+    logged = "".join(machine.lines) + "".join(path.read_text() for path in (client.path / "runs").iterdir())
+    assert not [secret for secret in secrets.values() if secret in logged]
+
+
+def test_a_program_that_is_not_what_was_agreed_upon_is_not_put_anywhere(
+    client: Client, machine: Machine
+) -> None:
+    url = "https://mirror.example/v0.18.0/restic_0.18.0_windows_amd64.zip"
+    machine.offers[url] = zipped(**{"restic_0.18.0_windows_amd64.exe": b"another's"})
+    settings: Json = {
+        "server": "https://backup.northwind.example:8000",
+        "windows_version": "0.18.0",
+        "windows_mirror": "https://mirror.example",
+        "windows_sha256": "0" * 64,
+    }
+    choose(client, {"backup": {"provider": "restic", "settings": settings}})
+    told(client, "rollout", "--apply")
+    (lost,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert "restic: the installer was not fetched: The checksum" in lost.detail
+    assert f"{BACKUP}\\restic.exe" not in machine.files and not machine.tasks
+
+
+def test_remote_access_is_a_service_that_no_installer_brings(client: Client, machine: Machine) -> None:
+    folder, name = r"C:\Program Files\mspctl-meshagent", "mspctl-meshagent"
+    machine.offers["https://mesh.northwind.example:8443/meshagents?id=4"] = b"the agent"
+    machine.services["Mesh Agent"] = Service()  # another provider's
+    ids = {"group_id": "A" * 96, "server_id": "B" * 96}
+    settings: Json = {"server": "https://mesh.northwind.example:8443", **ids}
+    choose(client, {"remote_access": {"provider": "meshcentral", "settings": settings}})
+    before = machine.state()
+    assert outcome(client, told(client, "rollout"))[0] == "changed" and machine.state() == before
+    done = told(client, "rollout", "--apply")
+    assert outcome(client, done)[0] == "changed", (done.output, machine.faults)
+    assert machine.files[f"{folder}\\meshagent.exe"] == b"the agent" and machine.closed == {folder}
+    settings_file = machine.files[f"{folder}\\meshagent.msh"].decode()
+    assert "MeshServer=wss://mesh.northwind.example:8443/agent.ashx\n" in settings_file
+    service = machine.services[name]
+    assert (service.state, service.start_mode) == ("started", "auto")
+    assert service.command == f'"{folder}\\meshagent.exe" --meshServiceName={name}'
+
+    after = machine.state()
+    assert outcome(client, told(client, "rollout", "--apply")) == ("ok", 0) and machine.state() == after
+    (found,) = json.loads(told(client, "verify", "--json").stdout)
+    assert "the server cannot be asked" in found["reason"], "the machine itself is well"
+    assert all(proof["ok"] for proof in found["proofs"]) and len(found["proofs"]) == 6
+    assert found["incumbents"] == ["meshcentral (service Mesh Agent)"]
+
+    assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
+    assert machine.state() == before and not machine.faults
 
 
 def test_a_machine_with_another_certificate_is_told_nothing(

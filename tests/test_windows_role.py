@@ -17,6 +17,7 @@ from mspctl import catalog
 from tests.test_roles import KEYWORDS, ROOT, _plugin
 from tests.windows_collection import complaints, specification
 
+COLLECTIONS = ("ansible.windows.", "community.windows.")
 TASKS = sorted((ROOT / "roles/managed_agent/tasks/windows").glob("*.yml"))
 RECORDS = [
     path
@@ -25,7 +26,8 @@ RECORDS = [
 ]
 HERE = {"assert", "debug", "fail", "include_tasks", "import_tasks", "include_vars", "set_fact"}
 READERS = re.compile(
-    r"(Get-(ChildItem|Content|CimInstance|Item|MpComputerStatus|MpPreference|MpThreatDetection|Service)|Test-Path|"
+    r"(Get-(ChildItem|Content|CimInstance|Item|MpComputerStatus|MpPreference|MpThreatDetection|ScheduledTask|"
+    r"ScheduledTaskInfo|Service)|Test-Path|powershell.exe|"
     r"ConvertFrom-Json|ConvertTo-Json|Split-Path|Join-Path|Where-Object|ForEach-Object|New-Object|Start-Sleep|\$script|"
     r'"\$folder\\zabbix_agent2.exe")'
 )
@@ -45,7 +47,7 @@ ARGUMENTS = [
     for path in TASKS
     for task in tasks(yaml.safe_load(path.read_text()))
     for module in task.keys() - KEYWORDS
-    if module.startswith("ansible.windows.")
+    if module.startswith(COLLECTIONS)
 ]
 
 
@@ -69,10 +71,10 @@ def test_a_mistake_in_a_task_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
-def test_a_task_is_one_of_ansible_windows_or_stays_on_the_controller(path: Path) -> None:
+def test_a_task_is_one_for_windows_or_stays_on_the_controller(path: Path) -> None:
     for task in tasks(yaml.safe_load(path.read_text())):
         (module,) = task.keys() - KEYWORDS or {"block"}
-        assert module == "block" or module.startswith("ansible.windows.") or module.rpartition(".")[2] in HERE
+        assert module == "block" or module.startswith(COLLECTIONS) or module.rpartition(".")[2] in HERE
         if module == "ansible.windows.win_powershell":  # all of them only read, also in check mode
             assert task["check_mode"] is False and task["changed_when"] is False
 
@@ -99,6 +101,21 @@ def test_a_script_parses_and_only_reads(name: str) -> None:
     if name.endswith("eicar"):  # it takes its own file away
         said -= {"Remove-Item"}
     assert {each for each in said if not READERS.fullmatch(each)} == set()
+
+
+PROGRAMS = {
+    f"{path.parent.name}/{path.stem}: {file['path']}": file["content"]
+    for path in RECORDS
+    for file in yaml.safe_load(path.read_text())["platforms"]["windows"].get("files", [])
+    if file["path"].endswith(".ps1")
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_of_a_record_parses_and_is_no_template(name: str) -> None:
+    tree = PARSER.parse(PROGRAMS[name].encode())
+    assert [each.start_point for each in nodes(tree.root_node) if each.is_error or each.is_missing] == []
+    assert not re.search(r"\{[{%#]", PROGRAMS[name])
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -185,3 +202,28 @@ def test_services_are_looked_for_where_they_can_be() -> None:
     linux: dict[str, Any] = {"files": [], "uninstall": {}, "packages": [], "services": []}
     assert filters.other_signs({"uninstall": {}}, known) == ["service:Zabbix Agent"]
     assert _plugin("managed_agent").other_signs(linux, known) == list(known["zabbix"][:2])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("      member: restic_", "      file: restic_", "installer: a zip needs a member"),
+        ("      path: C:\\Program Files\\mspctl-backup\\restic.exe\n", "", "installer: a zip needs a path"),
+        ("kind: zip", "kind: rar", "installer.kind"),
+        ('start: "{{ settings.windows_start }}"', "start: at one", "tasks[0].start"),
+        ("name: mspctl backup\n", "name: ..\\\\backup\n", "tasks[0].name"),
+    ],
+)
+def test_a_mistake_in_a_program_or_a_task_is_a_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (catalog.PROVIDERS / "backup" / "restic.yml").read_text()
+    assert old in text
+    path = tmp_path / "backup" / "restic.yml"
+    path.parent.mkdir()
+    path.write_text(text.replace(old, new, 1))
+    assert any(said in line for line in catalog.check_record(path, "restic.yml"))
+
+
+def test_a_task_starts_when_it_says() -> None:
+    assert filters.triggers({"start": "05:00", "days": ["sunday", "monday"], "jitter_minutes": "0"}) == [
+        {"type": "weekly", "start_boundary": "2026-01-01T05:00:00", "days_of_week": "sunday,monday"}
+    ]

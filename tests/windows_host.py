@@ -10,10 +10,12 @@ what is left.
 
 import base64
 import hashlib
+import io
 import json
 import re
 import traceback
 import uuid
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -24,6 +26,7 @@ from tests.windows_collection import complaints
 
 ROLE = Path(__file__).parent.parent / "roles" / "managed_agent"
 TEMPORARY = r"C:\Users\technician\AppData\Local\Temp"
+_FOLDERS = (r"C:\Program Files", r"C:\ProgramData")
 _SEPARATOR = b"\n\0\0\0\0\n"
 _REMOVE = re.compile(r"Remove-Item '([^']+)' -Force(?: -Recurse)?;")
 
@@ -54,6 +57,7 @@ class Service:
     state: str = "started"
     start_mode: str = "auto"
     starts: int = 1
+    command: str = ""
 
 
 @dataclass
@@ -63,10 +67,11 @@ class Machine:
     offers: dict[str, bytes] = field(default_factory=dict)  # what it can fetch
     installers: dict[bytes, Installer] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)  # of the scripts of records, by their text
-    folders: set[str] = field(default_factory=lambda: {"C:\\", r"C:\Program Files", TEMPORARY})
+    folders: set[str] = field(default_factory=lambda: {"C:\\", *_FOLDERS, TEMPORARY})
     files: dict[str, bytes] = field(default_factory=dict)
     registry: dict[tuple[str, str], tuple[str, Any]] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the scheduler, by folder and name
     products: dict[str, Installer] = field(default_factory=dict)
     rights: dict[str, set[str]] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)  # folders that inherit nothing
@@ -81,6 +86,7 @@ class Machine:
             "folders": {path for path in self.folders if not path.startswith(TEMPORARY)},
             "registry": dict(self.registry),
             "services": {name: (each.state, each.start_mode) for name, each in self.services.items()},
+            "tasks": dict(self.tasks),
             "products": sorted(self.products),
             "closed": set(self.closed),
         }
@@ -173,6 +179,7 @@ class Machine:
             "products": products,
             "services": [name for name in asked["services"] if name in self.services],
             "paths": [path for path in asked["paths"] if path in self.files or path in self.folders],
+            "tasks": [name for name in asked["tasks"] if f"\\mspctl\\{name}" in self.tasks],
             "registry": values,
             "receipt": self.files.get(asked["receipt"], b"").decode(),
             "beside": [path.removeprefix(folder) for path in self.files if path.startswith(folder)],
@@ -276,21 +283,58 @@ class Machine:
             self.registry[place] = (given["type"], data)
         return {"changed": True}
 
+    def _win_unzip(self, given: Answer, is_check: bool) -> Answer:
+        if given["src"] not in self.files:
+            raise Refused(f"File '{given['src']}' does not exist.")
+        if not given["src"].endswith(".zip"):
+            raise Refused("PSCX is needed for what is no .zip")
+        with zipfile.ZipFile(io.BytesIO(self.files[given["src"]])) as archive:
+            for name in archive.namelist():
+                self.files[f"{given['dest']}\\{name}"] = archive.read(name)
+        self.folders.add(given["dest"])
+        return {"changed": True}
+
+    def _win_scheduled_task(self, given: Answer, is_check: bool) -> Answer:
+        place = f"{given['path']}\\{given['name']}"
+        if given["state"] == "absent":
+            if place not in self.tasks:
+                return {}
+            if not is_check:
+                del self.tasks[place]
+            return {"changed": True}
+        for trigger in given["triggers"]:
+            if trigger["type"] in ("daily", "weekly") and "start_boundary" not in trigger:
+                raise Refused(f"missing required option start_boundary when type is {trigger['type']}")
+        if self.tasks.get(place) == given:
+            return {}
+        if not is_check:
+            self.tasks[place] = given
+        return {"changed": True}
+
     def _win_service(self, given: Answer, is_check: bool) -> Answer:
         service = self.services.get(given["name"])
+        if given.get("state") == "absent":
+            if service and not is_check:
+                del self.services[given["name"]]
+            return {"changed": service is not None, "exists": False}
+        if service is None and given.get("path"):
+            if not is_check:
+                self.services[given["name"]] = Service("stopped", "auto", 0, given["path"])
+            return {"changed": True, "exists": not is_check}
         if service is None:
             raise Refused(
                 f"Service '{given['name']}' is not installed, need to set 'path' to create a new service"
             )
-        before = (service.state, service.start_mode)
+        before = (service.state, service.start_mode, service.command)
         mode = given.get("start_mode", service.start_mode)
         is_restart = given.get("state") == "restarted"
         state = "started" if is_restart else str(given.get("state", service.state))
+        command = given.get("path", service.command)
         if not is_check:
             if state == "started" and (is_restart or service.state != "started"):
                 service.starts += 1
-            service.state, service.start_mode = state, mode
-        return {"changed": is_restart or before != (state, mode), "state": state, "exists": True}
+            service.state, service.start_mode, service.command = state, mode, command
+        return {"changed": is_restart or before != (state, mode, command), "state": state, "exists": True}
 
     def _win_service_info(self, given: Answer, is_check: bool) -> Answer:
         return {"exists": given["name"] in self.services, "services": []}

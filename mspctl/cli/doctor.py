@@ -79,7 +79,7 @@ def _machine() -> Iterator[Finding]:
         yield Finding(what=program, ok=ok, detail=shutil.which(program) or why, needed=program in _PROGRAMS)
     has_modules = has_windows_modules()
     yield Finding(
-        what="ansible.windows",
+        what="modules for Windows",
         ok=has_modules,
         needed=False,
         detail="Windows hosts get their agents by it" if has_modules else f"for Windows hosts; {NO_MODULES}",

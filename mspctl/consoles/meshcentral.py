@@ -28,7 +28,9 @@ from mspctl.events import told
 from mspctl.records import Console, ConsoleAnswer, Introduction, SessionAnswer
 
 COMMAND = "cat /etc/machine-id"
-_MACHINE_ID = re.compile(r"[0-9a-f]{32}")
+WINDOWS_COMMAND = r"reg query HKLM\SOFTWARE\Microsoft\Cryptography /v MachineGuid"
+_WINDOWS_AGENTS = frozenset({1, 2, 3, 4, 42, 43})  # by the server's numbers for kinds of agents
+_MACHINE_ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")  # Windows has hyphens in it
 _TIMEOUT_SECONDS = 30
 _MOST_BYTES = 64 << 20  # all devices of a server come in one message
 _CONNECTED = 1  # the agent, among the ways a device may be reached: its bit in `conn`
@@ -89,9 +91,7 @@ def run(
             if (device := _one(found.get(name, []))) and _is_connected(device)
         }
         said = _run(server, connected) if connected else {}
-    return tuple(
-        _said(host, said.get(host), is_connected=host in connected) for host, name in sorted(names.items())
-    )
+    return tuple(_said(host, said.get(host), connected.get(host)) for host in sorted(names))
 
 
 def enrol(
@@ -271,7 +271,7 @@ def _run(server: _Server, devices: Mapping[str, Message]) -> dict[str, str]:
         number = f"mspctl-{next(server.numbers)}"
         waiting[number] = host
         order = {"action": "runcommands", "nodeids": [device["_id"]], "type": 0, "runAsUser": 0}
-        server.send({**order, "cmds": COMMAND, "reply": True, "responseid": number})
+        server.send({**order, "cmds": _command(device), "reply": True, "responseid": number})
     found: dict[str, str] = {}
     server.deadline = time.monotonic() + _TIMEOUT_SECONDS
     while waiting:
@@ -283,15 +283,23 @@ def _run(server: _Server, devices: Mapping[str, Message]) -> dict[str, str]:
     return found
 
 
-def _said(host: str, output: str | None, is_connected: bool) -> SessionAnswer:
-    if not is_connected:
+def _command(device: Message) -> str:
+    """Return what makes a device tell which machine it is: a line for its shell, cmd on Windows."""
+    agent = device.get("agent")
+    is_windows = isinstance(agent, dict) and agent.get("id") in _WINDOWS_AGENTS
+    return WINDOWS_COMMAND if is_windows else COMMAND
+
+
+def _said(host: str, output: str | None, device: Message | None) -> SessionAnswer:
+    if device is None:
         return SessionAnswer(host=host, detail="not connected, so nothing was run on it")
+    command = _command(device)
     if output is None:
-        return SessionAnswer(host=host, detail=f"no answer to {COMMAND} within {_TIMEOUT_SECONDS} s")
-    ids = set(_MACHINE_ID.findall(output))
+        return SessionAnswer(host=host, detail=f"no answer to {command} within {_TIMEOUT_SECONDS} s")
+    ids = {found.replace("-", "") for found in _MACHINE_ID.findall(output)}
     if len(ids) != 1:
         return SessionAnswer(
-            host=host, detail=f"{COMMAND} answered without a machine's id: {told(output, 80, ())}"
+            host=host, detail=f"{command} answered without a machine's id: {told(output, 80, ())}"
         )
     return SessionAnswer(host=host, machine_id=ids.pop())
 

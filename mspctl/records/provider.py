@@ -214,10 +214,16 @@ class Platform(Record, frozen=True, kw_only=True):
 class WindowsInstaller(Record, frozen=True, kw_only=True):
     """The vendor's own installer; fetched by the host over TLS where the product is not there yet.
 
-    At least one of `product`, `product_id` and `service` says whether it is.
+    At least one of `product`, `product_id`, `service` and `path` says whether it is. A `zip` holds, and a
+    `file` is, a program that needs no installing: it goes to `path`.
     """
 
-    kind: Annotated[str, Meta(pattern=r"^(msi|exe|\{\{.*\}\})$", description="msi, exe or a template")]
+    kind: Annotated[
+        str,
+        Meta(pattern=r"^(msi|exe|zip|file|\{\{.*\}\})$", description="msi, exe, zip, file or a template"),
+    ]
+    path: str = ""  # where the program goes, of a zip or a file
+    member: str = ""  # what the program is called in the zip
     url: str
     secret: bool = False  # the address, or an argument, enrols whoever has it
     sha256: str = ""  # none: the certificate of whoever sends it has to do
@@ -260,11 +266,27 @@ class RegistryValue(Record, frozen=True, kw_only=True):
     restarts: tuple[str, ...] = ()
 
 
+class WindowsTask(Record, frozen=True, kw_only=True):
+    """A task of Windows' scheduler, run as the system; it stands in a folder there, `mspctl`."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$(?!\n)")]
+    description: str
+    command: str
+    arguments: str
+    start: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|\{\{.*\}\})$(?!\n)")]  # the local time
+    days: tuple[str, ...] | str = ()  # monday …, or a template that gives a list; none: every day
+    jitter_minutes: int | str = 0  # within how many minutes after that it starts
+    limit_hours: int | str = 12  # after which it is broken off
+    at_once: bool = False  # also as soon as it is made, or changed
+
+
 class WindowsService(Record, frozen=True, kw_only=True):
     """A service of Windows by its short name."""
 
     name: str
     start: Literal["auto", "delayed"] = "auto"
+    command: str = ""  # the program and its arguments, of one that no installer brings
+    title: str = ""  # what such a one is called in lists
 
 
 class WindowsCheck(Record, frozen=True, kw_only=True):
@@ -294,6 +316,7 @@ class WindowsPlatform(Record, frozen=True, kw_only=True):
     directories: tuple[WindowsDirectory, ...] = ()
     files: tuple[WindowsFile, ...] = ()
     registry: tuple[RegistryValue, ...] = ()
+    tasks: tuple[WindowsTask, ...] = ()
     services: tuple[WindowsService, ...]
     verify: Annotated[tuple[WindowsCheck, ...], Meta(min_length=1)]
     uninstall: WindowsUninstall

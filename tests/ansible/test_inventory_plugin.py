@@ -15,6 +15,7 @@ from mspctl import catalog
 from mspctl.cli.inventory import load
 from mspctl.handwritten import dump
 from mspctl.inventory import files
+from mspctl.records import Service
 from mspctl.workspace import Client
 from tests import samples
 from tests.samples import PASSWORD, SECRET, WRITABLE, asset
@@ -22,14 +23,22 @@ from tests.samples import PASSWORD, SECRET, WRITABLE, asset
 BIN = Path(sys.executable).parent
 SOURCES = ("hosts.json", "inventory.mspctl.yml")
 CLIENT = {
-    "connection": {"user": "technician", "become_password": "vault:sudo"},
+    "connection": {
+        "user": "technician",
+        "become_password": "vault:sudo",
+        "windows": {"user": "technician", "password": "vault:sudo", "port": 5985},
+    },
     "services": {
         "monitoring": {
             "provider": "zabbix",
             "settings": dict(samples.zabbix().settings),
             "secrets": dict(samples.zabbix().secrets),
         },
-        "antivirus": {"provider": "clamav", "groups": ["workstation"]},
+        "antivirus": {
+            "provider": "clamav",
+            "groups": ["workstation"],
+            "windows": {"provider": "defender", "settings": {"excluded_paths": ["D:\\Database"]}},
+        },
     },
 }
 OVERRIDES = {"assets": [{"asset": "a-web", "connection": {"port": 2222, "become_password": "vault:psk"}}]}
@@ -54,6 +63,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
         [
             asset("web", "192.0.2.1", vendor=nasty, model=nasty, hostname=nasty),
             asset("desk", "192.0.2.2", kind="workstation", os="ubuntu", os_version="24.04"),
+            replace(
+                asset("pc", "192.0.2.6", kind="workstation", os="windows", os_version="11"),
+                services=(Service(port=5985),),
+            ),
             asset("laser", "192.0.2.3", kind="printer", os="", model=WRITABLE[4]),
             asset("riddle", "192.0.2.4", kind="", os=""),
             replace(asset("old", "192.0.2.5"), gone_since="20261121T093000Z"),
@@ -115,10 +128,22 @@ def test_both_know_the_same_hosts_groups_and_variables(listed: dict[str, dict[st
     file, plugin = (listed[source] for source in SOURCES)
     assert grouped(plugin) == grouped(file)
     assert plugin["_meta"]["hostvars"] == file["_meta"]["hostvars"]
-    assert sorted(file["_meta"]["hostvars"]) == ["desk", "laser", "riddle", "web"]
-    assert grouped(file)["monitoring"] == ["desk", "web"]
-    assert grouped(file)["antivirus"] == ["desk"]
+    assert sorted(file["_meta"]["hostvars"]) == ["desk", "laser", "pc", "riddle", "web"]
+    assert grouped(file)["monitoring"] == ["desk", "pc", "web"]
+    assert grouped(file)["antivirus"] == ["desk", "pc"]
     assert grouped(file)["unclassified"] == ["riddle"]
+
+
+def test_each_host_has_the_variables_of_its_own_product(listed: dict[str, dict[str, Any]]) -> None:
+    for source in SOURCES:
+        hosts = listed[source]["_meta"]["hostvars"]
+        assert (hosts["desk"]["antivirus_provider"], hosts["pc"]["antivirus_provider"]) == (
+            "clamav",
+            "defender",
+        )
+        assert hosts["desk"]["antivirus_settings"] == {}
+        assert hosts["pc"]["antivirus_settings"] == {"excluded_paths": ["D:\\Database"]}
+        assert "antivirus_provider" not in hosts["web"]
 
 
 def test_the_variables_are_those_the_client_s_files_say(listed: dict[str, dict[str, Any]]) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from mspctl.cli import main
 from mspctl.handwritten import dump
-from mspctl.records import HostOutcome, RunEnded, RunStarted
+from mspctl.records import HostOutcome, RunEnded, RunStarted, Service
 from mspctl.workspace import Client
 from tests import samples, sshd
 from tests.samples import CLIENT_YML
@@ -167,6 +168,26 @@ def test_the_old_go_the_rest_is_whole_and_belongs_to_the_server(store: Store) ->
     again = store.prune("--apply", "--json")
     (said,) = [each["detail"] for each in json.loads(again.stdout) if each.get("host") == "db"]
     assert again.exit_code == 0 and said.startswith("1 of 5 snapshots went, ")
+
+
+def test_each_system_keeps_what_was_agreed_for_it(store: Store) -> None:
+    path = store.client.path / "client.yml"
+    parts = {
+        "linux": {"provider": "restic", "settings": SETTINGS},
+        "windows": {"provider": "restic", "settings": {**SETTINGS, "keep_daily": 1}},
+    }
+    login = {"windows": {"user": "technician", "password": "vault:windows", "port": 5985}}
+    path.write_text(CLIENT_YML + dump({"services": {"backup": parts}, "connection": login}))
+    desk = samples.asset("web", "192.0.2.11", kind="workstation", os="windows", os_version="11")
+    desk = structs.replace(desk, name="desk", services=(Service(port=5985),))
+    store.client.save_records("assets.jsonl", [samples.asset("db"), desk])
+    subprocess.run(["cp", "--archive", str(store.repository("db")), str(store.repository("web"))], check=True)
+    assert store.prune().stdout == "db: 3 of 6 snapshots would go\ndesk: 4 of 6 snapshots would go\n"
+    done = store.prune("--apply")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert [len(store.snapshots(host)) for host in ("db", "web")] == [3, 2]
+    run = store.client.run(store.client.runs()[-1])
+    assert sum(isinstance(each, RunStarted) for each in run) == 1
 
 
 def test_a_run_is_recorded(store: Store) -> None:

@@ -18,6 +18,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from mspctl import consoles
 from mspctl.consoles import meshcentral
+from mspctl.consoles.meshcentral import WINDOWS_COMMAND
 from mspctl.errors import MspctlError
 from mspctl.records import Console, ConsoleAnswer, Introduction, SessionAnswer
 from mspctl.records.provider import ConsoleQuery
@@ -41,9 +42,11 @@ class Mesh:
     told: list[dict[str, Any]] = field(default_factory=list)
     greeting: Any = field(default_factory=lambda: {"agentCertHash": KEY})
 
-    def device(self, name: str, *, conn: Any = 1, answer: str | None = MACHINE, group: str = GROUP) -> str:
+    def device(
+        self, name: str, *, conn: Any = 1, answer: str | None = MACHINE, group: str = GROUP, kind: int = 6
+    ) -> str:
         node = f"node//{len(self.answers)}"
-        made = {"_id": node, "name": name, "conn": conn, "ip": "192.0.2.7"}
+        made = {"_id": node, "name": name, "conn": conn, "ip": "192.0.2.7", "agent": {"id": kind}}
         self.devices.setdefault(group, []).append(made)
         self.answers[node] = answer
         return node
@@ -170,6 +173,14 @@ def test_a_command_runs_where_the_host_is_connected(lab: Lab, monkeypatch: pytes
     assert [each["cmds"] for each in lab.mesh.told if each["action"] == "runcommands"] == [
         "cat /etc/machine-id"
     ] * 4
+
+
+def test_windows_is_asked_in_its_own_words_and_its_hyphens_are_no_difference(lab: Lab) -> None:
+    guid = f"{MACHINE[:8]}-{MACHINE[8:12]}-{MACHINE[12:16]}-{MACHINE[16:20]}-{MACHINE[20:]}"
+    said = f"Microsoft Windows\r\nC:\\>{WINDOWS_COMMAND}\r\n    MachineGuid    REG_SZ    {guid}\r\n"
+    lab.mesh.device("desk", answer=said, kind=4)
+    assert lab.through("desk")["desk"] == SessionAnswer(host="desk", machine_id=MACHINE)
+    assert [each["cmds"] for each in lab.mesh.told if each["action"] == "runcommands"] == [WINDOWS_COMMAND]
 
 
 def test_a_census_and_a_farewell(lab: Lab) -> None:

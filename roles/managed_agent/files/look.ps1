@@ -22,6 +22,12 @@ $known = @(Get-Service -ErrorAction SilentlyContinue | ForEach-Object { $_.Name 
 $services = @($asked.services | Where-Object { $known -contains $_ })
 $paths = @($asked.paths | Where-Object { Test-Path -LiteralPath $_ })
 
+$tasks = @()
+foreach ($wanted in $asked.tasks) {
+    $task = Get-ScheduledTask -TaskPath '\mspctl\' -TaskName $wanted -ErrorAction SilentlyContinue
+    if ($null -ne $task) { $tasks += $wanted }
+}
+
 $registry = @()
 foreach ($wanted in $asked.values) {
     $key = Get-Item -LiteralPath $wanted.key -ErrorAction SilentlyContinue
@@ -40,6 +46,7 @@ $folder = Split-Path -Path $asked.receipt -Parent
 $beside = @(Get-ChildItem -LiteralPath $folder -Force -ErrorAction SilentlyContinue | ForEach-Object { $_.Name })
 
 $found = @{
-    products = $products; services = $services; paths = $paths; registry = $registry; receipt = $receipt; beside = $beside
+    products = $products; services = $services; paths = $paths; tasks = $tasks; registry = $registry; receipt = $receipt
+    beside = $beside
 }
 ConvertTo-Json -InputObject $found -Depth 5 -Compress

@@ -19,6 +19,8 @@ def things(platform: Mapping[str, Any]) -> list[str]:
     found = [
         *installed_things(platform),
         *(f"service:{name}" for name in uninstall.get("services", [])),
+        *(f"service:{each['name']}" for each in own_services(platform)),
+        *(f"task:{each['name']}" for each in platform.get("tasks", [])),
         *(f"path:{path}" for path in paths),
         *(f"registry:{_place(each)}" for each in values(platform.get("registry", []))),
     ]
@@ -29,8 +31,23 @@ def installed_things(platform: Mapping[str, Any]) -> list[str]:
     """Return what shows that an installer has done its work, each as <kind>:<name>."""
     installer = platform.get("installer") or {}
     product = installer.get("product") or installer.get("product_id")
-    service = installer.get("service")
-    return [*([f"product:{product}"] if product else []), *([f"service:{service}"] if service else [])]
+    named = (("product", product), ("service", installer.get("service")), ("path", installer.get("path")))
+    return [f"{kind}:{name}" for kind, name in named if name]
+
+
+def own_services(platform: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the services that no installer brings."""
+    return [each for each in platform.get("services", []) if each.get("command")]
+
+
+def triggers(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return when a task starts, as win_scheduled_task takes it. Any date in the past will do."""
+    start: dict[str, Any] = {"type": "daily", "start_boundary": f"2026-01-01T{task['start']}:00"}
+    if task.get("days"):
+        start |= {"type": "weekly", "days_of_week": ",".join(task["days"])}
+    if minutes := int(task.get("jitter_minutes", 0)):
+        start["random_delay"] = f"PT{minutes}M"
+    return [*([{"type": "registration"}] if task.get("at_once") else []), start]
 
 
 def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> list[str]:
@@ -43,7 +60,7 @@ def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]])
 def question(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]], receipt: str) -> str:
     """Return what files/look.ps1 is asked, as JSON; of a platform that is none, the receipt alone."""
     installer = platform.get("installer") or {}
-    asked: dict[str, list[str]] = {"service": [], "path": []}
+    asked: dict[str, list[str]] = {"service": [], "path": [], "task": []}
     for thing in [*things(platform), *other_signs(platform, known)] if platform else []:
         kind, _, name = thing.partition(":")
         if kind in asked:
@@ -54,6 +71,7 @@ def question(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]], re
             "products": products if installer else [],
             "services": asked["service"],
             "paths": asked["path"],
+            "tasks": asked["task"],
             "values": [
                 {"key": each["key"], "name": each["name"]} for each in values(platform.get("registry", []))
             ],
@@ -76,6 +94,7 @@ def look(result: Mapping[str, Any], platform: Mapping[str, Any]) -> dict[str, An
         *([f"product:{product}"] if found else []),
         *(f"service:{name}" for name in seen["services"]),
         *(f"path:{path}" for path in seen["paths"]),
+        *(f"task:{name}" for name in seen["tasks"]),
         *(f"registry:{_place(each)}" for each in seen["registry"]),
     ]
     versions = {each["name"] or each["id"]: each["version"] for each in found}
@@ -185,6 +204,8 @@ class FilterModule:
         return {
             "managed_agent_windows_things": things,
             "managed_agent_windows_installed_things": installed_things,
+            "managed_agent_windows_own_services": own_services,
+            "managed_agent_windows_triggers": triggers,
             "managed_agent_windows_other_signs": other_signs,
             "managed_agent_windows_question": question,
             "managed_agent_windows_look": look,
