@@ -20,7 +20,7 @@ def main(question: str, *hosts: str) -> None:
     console = Console(url=os.environ["MESHCENTRAL_URL"], user=os.environ["MESHCENTRAL_USER"])
     server = (console, sys.stdin.read().rstrip("\n"), Path(os.environ["MESHCENTRAL_CA"]), CLIENT)
     if question == "enrol":
-        answer: object = consoles.enrol(QUERY, *server, {host: () for host in hosts})
+        answer: object = consoles.enrol(QUERY, *server, dict.fromkeys(hosts, ()))
     else:
         known, said = consoles.ask(QUERY, *server, hosts), consoles.through(QUERY, *server, hosts)
         answer = {host: {"known": known[host], "said": said[host]} for host in hosts}
