@@ -187,6 +187,7 @@ def signs(own: Path | None = None) -> dict[str, dict[str, tuple[str, ...]]]:
         things = (
             *(f"package:{each}" for each in detect.packages),
             *(f"service:{each}" for each in detect.services),
+            *(f"program:{each}" for each in detect.programs),
         )
         if things:
             found.setdefault(capability, {})[name] = things

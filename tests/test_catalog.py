@@ -177,6 +177,7 @@ def test_how_products_show_themselves_comes_from_their_records(tmp_path: Path) -
         "service:zabbix-agent2.service",
         "service:Zabbix Agent",
         "service:Zabbix Agent 2",
+        "program:Zabbix Agent*",
     )
     assert "package:our-agent" in found["monitoring"]["ours"]
     assert "broken" not in found["monitoring"]

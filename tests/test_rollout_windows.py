@@ -18,7 +18,16 @@ from mspctl import catalog
 from mspctl.cli import main
 from mspctl.cli.discover import update
 from mspctl.handwritten import dump
-from mspctl.records import Asset, HostOutcome, HostStatus, Json, Observation, ScanEnded, ScanStarted
+from mspctl.records import (
+    Asset,
+    HostOutcome,
+    HostStatus,
+    Json,
+    Observation,
+    ScanEnded,
+    ScanStarted,
+    TaskResult,
+)
 from mspctl.workspace import Client
 from tests.samples import NOW, opened
 from tests.windows_collection import install
@@ -49,6 +58,7 @@ SERVICES: dict[str, Any] = {
 }
 
 
+INCUMBENT = "zabbix (service Zabbix Agent 2, program Zabbix Agent*)"
 HOST = "host-127-0-0-1"
 BACKUP, STATE = r"C:\Program Files\mspctl-backup", r"C:\ProgramData\mspctl-backup"
 PROOFS = ("repository-reachable", "last-run", "snapshot-age", "structure", "restore")
@@ -60,6 +70,10 @@ def _runs(machine: Machine, given: Mapping[str, Any]) -> str:
     if machine.services[given["Name"]].state != "started":
         raise Refused(f"{given['Name']} is Stopped")
     return f"{given['Name']} runs"
+
+
+def _stopped(machine: Machine, given: Mapping[str, Any]) -> str:
+    raise Refused(f"{given['Name']} is Stopped")
 
 
 def _starts(machine: Machine, given: Mapping[str, Any]) -> str:
@@ -327,11 +341,46 @@ def test_what_other_systems_have_is_not_ours_here(client: Client, machine: Machi
 
     (found,) = json.loads(told(client, "verify", "--json").stdout)
     assert (found["state"], found["provider"]) == ("covered", "datto_rmm")
-    assert found["incumbents"] == ["zabbix (service Zabbix Agent 2)"]
+    assert found["incumbents"] == [INCUMBENT]
     gaps = told(client, "coverage", "--gaps").output
-    assert "another product is there as well" in gaps and "zabbix (service Zabbix Agent 2)" in gaps
+    assert "another product is there as well" in gaps and INCUMBENT in gaps
     assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
     assert set(machine.services) == {"WinDefend", "Zabbix Agent 2"} and not machine.faults
+
+
+def test_another_product_goes_once_ours_is_proved_there(client: Client, machine: Machine) -> None:
+    client.vault().set("datto", SETUP_URL)
+    machine.offers[SETUP_URL] = SETUP
+    machine.installers[SETUP] = Installer(id="CentraStage", name="Datto RMM", services=("CagService",))
+    machine.install(ZABBIX)
+    machine.install(Installer(id="LTService", name="LabTech", services=("LTService",)))
+    datto: dict[str, Any] = {"provider": "datto_rmm", "replace": True, "settings": {"product": "Datto RMM"}}
+    datto["secrets"] = {"installer_url": "vault:datto"}
+    choose(client, {"monitoring": datto})
+    before = machine.state()
+    assert outcome(client, told(client, "rollout"))[0] == "changed" and machine.state() == before
+
+    active = next(script for script, model in machine.models.items() if model is _runs)
+    machine.models[active] = _stopped
+    told(client, "rollout", "--apply")
+    (lost,) = (each for each in client.last_run("rollout") if isinstance(each, HostOutcome))
+    assert f"{INCUMBENT} stays, as the new agent does not do yet what it should: The service" in lost.detail
+    assert ZABBIX.id in machine.products
+
+    machine.models[active] = _runs
+    done = told(client, "rollout", "--apply")
+    assert outcome(client, done)[0] == "changed", done.output
+    assert set(machine.services) == {"WinDefend", "CagService", "LTService"}
+    assert set(machine.products) == {"CentraStage", "LTService"}
+    assert FOLDER not in machine.folders and not [path for path in machine.files if path.startswith(FOLDER)]
+    (told_,) = (
+        each.report["removes"]
+        for each in client.last_run("rollout")
+        if isinstance(each, TaskResult) and "removes" in each.report
+    )
+    assert isinstance(told_, dict) and told_["providers"] == ["zabbix"]
+    assert outcome(client, told(client, "rollout", "--apply")) == ("ok", 0), "what cannot go silently stays"
+    assert "LTService" in machine.products and not machine.faults
 
 
 def zipped(**members: bytes) -> bytes:

@@ -24,7 +24,7 @@ RECORDS = [
     for path in sorted(catalog.PROVIDERS.glob("*/*.yml"))
     if catalog.provider(path.parent.name, path.stem).platforms.windows
 ]
-HERE = {"assert", "debug", "fail", "include_tasks", "import_tasks", "include_vars", "set_fact"}
+HERE = {"pause", "assert", "debug", "fail", "include_tasks", "import_tasks", "include_vars", "set_fact"}
 READERS = re.compile(
     r"(Get-(ChildItem|Content|CimInstance|Item|MpComputerStatus|MpPreference|MpThreatDetection|ScheduledTask|"
     r"ScheduledTaskInfo|Service)|Test-Path|powershell.exe|"
@@ -227,3 +227,44 @@ def test_a_task_starts_when_it_says() -> None:
     assert filters.triggers({"start": "05:00", "days": ["sunday", "monday"], "jitter_minutes": "0"}) == [
         {"type": "weekly", "start_boundary": "2026-01-01T05:00:00", "days_of_week": "sunday,monday"}
     ]
+
+
+DATTO = {"installer": {"product": "Datto RMM"}, "services": [{"name": "CagService"}], "uninstall": {}}
+SIGNS = {
+    "datto_rmm": ("service:CagService", "program:Datto*"),
+    "ninjaone": ("service:NinjaRMMAgent", "program:NinjaRMM*"),
+    "labtech": ("service:LTService", "program:LabTech*"),
+}
+NINJA = {"id": "{1}", "name": "NinjaRMMAgent", "version": "5"}
+LABTECH = {"id": "LabTech", "name": "LabTech agent", "version": "1"}
+
+
+def removed(*programs: dict[str, str], **records: dict[str, Any]) -> dict[str, Any]:
+    """Return what goes of the programs that are there beside Datto's, given records by provider."""
+    known = filters.foreign(SIGNS, "datto_rmm")
+    seen = {"products": [{"id": "D", "name": "Datto RMM", "version": "1"}, *programs]}
+    empty: dict[str, list[str]] = {"services": [], "paths": [], "tasks": [], "registry": []}
+    look = filters.look({"output": [json.dumps({**seen, **empty})]}, DATTO, known)
+    found: dict[str, Any] = filters.removals(known, look, records, DATTO)
+    return found
+
+
+def test_of_another_product_goes_what_its_record_names_and_can_go_silently() -> None:
+    path = "C:\\Program Files\\Ninja"
+    labtech: dict[str, Any] = {"removal": ["{{ settings.removal }}"]}
+    records = {
+        "ninjaone": {"installer": {}, "uninstall": {"paths": [path, "{{ settings.folder }}"]}},
+        "labtech": {"installer": labtech, "uninstall": {"paths": ["C:\\LTS"]}},
+    }
+    found = removed(NINJA, LABTECH, **records)
+    assert found["providers"] == ["ninjaone"], "the other's uninstaller would ask somebody"
+    assert [each["id"] for each in found["programs"]] == ["{1}"] and found["paths"] == [path]
+    labtech.update(removal=["/quiet"], codes=[5])
+    found = removed(NINJA, LABTECH, **records)
+    assert found["programs"][0]["arguments"] == ["/quiet"] and found["programs"][0]["codes"] == [5]
+
+
+def test_our_own_program_is_no_other_product_whatever_it_is_called() -> None:
+    renamed = {"id": "{2}", "name": "Datto agent", "version": "2"}
+    assert removed(renamed, datto_rmm=DATTO)["providers"] == []
+    assert removed(NINJA)["providers"] == [], "without a record nothing goes"

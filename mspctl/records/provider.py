@@ -81,6 +81,7 @@ class Detect(Record, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     processes: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()  # names among the installed programs of Windows; `*` stands for anything
     tcp_ports: tuple[Port, ...] = ()
 
 

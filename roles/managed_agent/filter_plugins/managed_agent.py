@@ -112,12 +112,13 @@ def installer_things(platform: Mapping[str, Any]) -> list[str]:
 def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> list[str]:
     """Return how products for the same thing show on a host, less what the agent leaves there."""
     ours = {*things(platform), *(f"service:{name}" for name in platform["uninstall"].get("services", []))}
-    signs = (sign for named in known.values() for sign in named if not _is_windows_service(sign))
+    signs = (sign for named in known.values() for sign in named if not _is_of_windows(sign))
     return list(dict.fromkeys(sign for sign in signs if sign not in ours))
 
 
-def _is_windows_service(sign: str) -> bool:
-    return sign.startswith("service:") and not sign.endswith((".service", ".socket", ".timer"))
+def _is_of_windows(sign: str) -> bool:
+    kind = sign.partition(":")[0]
+    return kind == "program" or (kind == "service" and not sign.endswith((".service", ".socket", ".timer")))
 
 
 def families(

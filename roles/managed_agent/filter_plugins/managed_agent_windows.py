@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+_REMOVED = ("programs", "services", "tasks", "paths")
 _UNITS = (".service", ".socket", ".timer")  # how the services of other systems end
 
 
@@ -50,25 +51,37 @@ def triggers(task: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*([{"type": "registration"}] if task.get("at_once") else []), start]
 
 
+def foreign(signs: Mapping[str, Sequence[str]], provider: str) -> dict[str, list[str]]:
+    """Return how products for the same thing show, less the programs by which the chosen one does.
+
+    What its installer calls itself is often a setting: its own program must not pass for another's.
+    """
+    return {
+        name: [sign for sign in named if name != provider or not sign.startswith("program:")]
+        for name, named in signs.items()
+    }
+
+
 def other_signs(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> list[str]:
     """Return how products for the same thing show on a machine, less what the agent leaves there."""
     ours = {*things(platform), *(f"service:{each['name']}" for each in platform.get("services", []))}
-    signs = (sign for named in known.values() for sign in named if sign.startswith("service:"))
+    signs = (sign for named in known.values() for sign in named if sign.startswith(("service:", "program:")))
     return list(dict.fromkeys(sign for sign in signs if sign not in ours and not sign.endswith(_UNITS)))
 
 
 def question(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]], receipt: str) -> str:
     """Return what files/look.ps1 is asked, as JSON; of a platform that is none, the receipt alone."""
     installer = platform.get("installer") or {}
-    asked: dict[str, list[str]] = {"service": [], "path": [], "task": []}
+    asked: dict[str, list[str]] = {"service": [], "path": [], "task": [], "program": []}
     for thing in [*things(platform), *other_signs(platform, known)] if platform else []:
         kind, _, name = thing.partition(":")
         if kind in asked:
             asked[kind].append(name)
-    products = [{"name": installer.get("product", ""), "id": installer.get("product_id", "")}]
+    product = {"name": installer.get("product", ""), "id": installer.get("product_id", "")}
+    others = [{"name": name, "id": ""} for name in asked["program"]]
     return json.dumps(
         {
-            "products": products if installer else [],
+            "products": [product, *others] if installer else others,
             "services": asked["service"],
             "paths": asked["path"],
             "tasks": asked["task"],
@@ -80,8 +93,15 @@ def question(platform: Mapping[str, Any], known: Mapping[str, Sequence[str]], re
     )
 
 
-def look(result: Mapping[str, Any], platform: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was seen on a machine, in the words of `things`. Raise ValueError for another answer."""
+def look(
+    result: Mapping[str, Any],
+    platform: Mapping[str, Any],
+    known: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Return what was seen on a machine, in the words of `things`. Raise ValueError for another answer.
+
+    `known` are the signs of products for the same thing, by provider; `others` the programs that show one.
+    """
     said = result.get("output") or [""]
     try:
         seen = json.loads(str(said[-1]))
@@ -89,22 +109,81 @@ def look(result: Mapping[str, Any], platform: Mapping[str, Any]) -> dict[str, An
         raise ValueError("the machine does not say what is on it") from None
     installer = platform.get("installer") or {}
     product = installer.get("product") or installer.get("product_id")
-    found = [each for each in seen["products"] if _is_product(each, installer)]
+    programs = list({each["id"]: each for each in seen["products"]}.values())
+    found = [each for each in programs if _is_product(each, installer)]
+    others = [each for each in programs if each not in found]
+    signs = (sign for named in (known or {}).values() for sign in named)
     there = [
         *([f"product:{product}"] if found else []),
         *(f"service:{name}" for name in seen["services"]),
         *(f"path:{path}" for path in seen["paths"]),
         *(f"task:{name}" for name in seen["tasks"]),
         *(f"registry:{_place(each)}" for each in seen["registry"]),
+        *(sign for sign in signs if any(_shows(sign, each) for each in others)),
     ]
     versions = {each["name"] or each["id"]: each["version"] for each in found}
-    return {**seen, "products": found, "there": there, "versions": versions}
+    return {**seen, "products": found, "others": others, "there": there, "versions": versions}
 
 
 def _is_product(entry: Mapping[str, Any], installer: Mapping[str, Any]) -> bool:
-    name = str(installer.get("product", "")).lower()
-    is_named = bool(name) and fnmatchcase(str(entry["name"]).lower(), name.replace("[", "[[]"))
+    name = str(installer.get("product", ""))
+    is_named = bool(name) and _fits(entry, name)
     return is_named or str(entry["id"]).lower() == str(installer.get("product_id", "")).lower()
+
+
+def _fits(entry: Mapping[str, Any], name: str) -> bool:
+    return fnmatchcase(str(entry["name"]).lower(), name.lower().replace("[", "[[]"))
+
+
+def _shows(sign: str, entry: Mapping[str, Any]) -> bool:
+    kind, _, name = sign.partition(":")
+    return kind == "program" and _fits(entry, name)
+
+
+def removals(
+    known: Mapping[str, Sequence[str]],
+    seen: Mapping[str, Any],
+    records: Mapping[str, Mapping[str, Any]],
+    ours: Mapping[str, Any],
+) -> dict[str, list[Any]]:
+    """Return which other products would go, and what of them: programs, services, tasks and paths.
+
+    `known` are signs and `records` the platforms of the products by provider, `seen` is what `look` returned,
+    `ours` the agent's own platform. A program goes that Windows' own installer brought, or whose record says
+    how it goes silently: others ask somebody who is not there, and so all of that product stays.
+    """
+    found: dict[str, list[Any]] = {name: [] for name in ("providers", *_REMOVED)}
+    own = {*things(ours), *(f"service:{each['name']}" for each in ours.get("services", []))}
+    for name, signs in sorted(known.items()):
+        there = [sign for sign in signs if sign in seen["there"] and sign not in own]
+        record = records.get(name)
+        goes = _goes(record, there, seen["others"]) if record and there else {}
+        if goes:
+            found["providers"].append(name)
+            for kind, items in goes.items():
+                found[kind] += [each for each in items if f"{kind.removesuffix('s')}:{each}" not in own]
+    return found
+
+
+def _goes(
+    record: Mapping[str, Any], there: Sequence[str], others: Sequence[Mapping[str, Any]]
+) -> dict[str, list[Any]]:
+    """Return what of a product goes, nothing where all of it stays."""
+    installer = record.get("installer") or {}
+    removal = [each for each in installer.get("removal") or [] if "{" not in each]
+    programs = [each for each in others if any(_shows(sign, each) for sign in there)]
+    services = [each["name"] for each in own_services(record) if f"service:{each['name']}" in there]
+    is_silent = all(each["id"].startswith("{") or removal for each in programs)
+    if not (programs or services) or not is_silent:
+        return {}
+    words = {"arguments": removal, "codes": list(installer.get("codes", []))}
+    paths = record.get("uninstall", {}).get("paths", [])
+    return {
+        "programs": [{"id": each["id"], "name": each["name"], **words} for each in programs],
+        "services": services,
+        "tasks": [each["name"] for each in record.get("tasks", [])],
+        "paths": [each for each in paths if "{" not in each],
+    }
 
 
 def values(declared: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -206,9 +285,11 @@ class FilterModule:
             "managed_agent_windows_installed_things": installed_things,
             "managed_agent_windows_own_services": own_services,
             "managed_agent_windows_triggers": triggers,
+            "managed_agent_windows_known": foreign,
             "managed_agent_windows_other_signs": other_signs,
             "managed_agent_windows_question": question,
             "managed_agent_windows_look": look,
+            "managed_agent_windows_removals": removals,
             "managed_agent_windows_values": values,
             "managed_agent_windows_before": before,
             "managed_agent_windows_stale": stale,
