@@ -51,6 +51,7 @@ ZABBIX = Installer(
 SERVICES: dict[str, Any] = {
     "monitoring": {
         "provider": "zabbix",
+        "version": "1:6.0*",  # apt's, which is nothing to Windows
         "settings": {"server": "zabbix.northwind.example", "psk_identity": "acme"},
         "secrets": {"psk": "vault:psk"},
     },
@@ -248,6 +249,7 @@ def test_a_machine_gets_its_agents_once_and_gives_them_back(client: Client, mach
     found = {each["service"]: each for each in json.loads(looked.stdout)}
     assert found["antivirus"]["state"] == "covered", looked.output
     assert "the server cannot be asked" in found["monitoring"]["reason"], "the machine itself is well"
+    assert all(proof["ok"] for proof in found["monitoring"]["proofs"])
     assert machine.state() == after
 
     assert outcome(client, told(client, "rollout", "--uninstall", "--apply"))[0] == "changed"
