@@ -514,6 +514,24 @@ def test_a_rollout_that_concerns_nobody_is_refused(root: Path) -> None:
     assert run("rollout", "acme", "--resume", "-l", "web").exit_code == 2
 
 
+def test_a_product_for_each_system_is_shown_and_its_contradictions_are_lines(root: Path) -> None:
+    path = root / "inventories" / "acme" / "client.yml"
+    text = path.read_text()
+    parts = {"provider": "clamav", "windows": {"provider": "defender"}}
+    path.write_text(text + dump({"services": {"antivirus": parts}}))
+    assert "clamav on Linux, defender on Windows" in must("client", "show", "acme")
+    must("inventory", "acme")
+    wrong = {"provider": "clamav", "windows": {"provider": "clamav"}, "linux": {"provider": "defender"}}
+    path.write_text(text + dump({"services": {"antivirus": wrong}}))
+    where = "inventories/acme/client.yml: services.antivirus"
+    assert refused(3, "inventory", "acme").splitlines() == [
+        f"{where}.provider: clamav is for no system, as linux and windows have products of their own; "
+        "leave it out",
+        f"{where}.linux.provider: defender has no agent for Linux",
+        f"{where}.windows.provider: clamav has no agent for Windows",
+    ]
+
+
 def test_an_unknown_network_is_told_before_anything_is_sent(root: Path) -> None:
     said = refused(3, "discover", "acme", "--network", "offfice", "--dry-run")
     assert said == "inventories/acme/client.yml: no network 'offfice'; known: office\n"
