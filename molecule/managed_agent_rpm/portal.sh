@@ -13,7 +13,6 @@ Release: 4
 Summary: an agent
 License: none
 BuildArch: noarch
-Requires: example-library
 %description
 an agent
 %install

@@ -74,19 +74,37 @@ def test_technician_enters_by_key_and_becomes_root_by_password(
     assert ssh(lab, name, "systemctl is-system-running").stdout.strip() == "running"
 
 
-def test_network_devices_are_configured_over_ssh(lab: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("name", "driver", "look", "refusal"),
+    [
+        ("rtr1", "cisco_ios", "show version", "% Unknown command"),
+        ("sw-office", "cisco_ios", "show version", "% Invalid input"),
+        ("sw-edge", "aruba_osswitch", "show version", "Invalid input"),
+        ("sw-servers", "arista_eos", "show version", "% Invalid input"),
+        ("fw-office", "fortinet", "get system status", "Unknown action"),
+        ("rtr-dsl", "mikrotik_routeros", "/system resource print", "bad command name"),
+    ],
+)
+def test_network_devices_say_over_ssh_what_they_are(
+    lab: dict[str, Any], name: str, driver: str, look: str, refusal: str
+) -> None:
     netmiko = pytest.importorskip("netmiko", reason="drives network devices: pip install netmiko")
-    said = []
-    for device in lab["network"]["devices"]:
-        words = {"username": device["user"], "password": device.get("password", "")}
-        if "key_file" in device:
-            words |= {"use_keys": True, "key_file": device["key_file"]}
-        with netmiko.ConnectHandler(device_type="cisco_ios", host=device["address"], **words) as cli:
-            said.append(cli.send_command("show version"))
-            assert "%" in cli.send_config_set(["frobnicate"])
-            assert "[OK]" in cli.save_config()
-    assert "FRRouting" in said[0]
-    assert "simulated" in said[1]
+    device = next(each for each in lab["network"]["devices"] if each["name"] == name)
+    words = {"username": device["user"], "password": device.get("password", "")}
+    if "key_file" in device:
+        words |= {"use_keys": True, "key_file": device["key_file"]}
+    with netmiko.ConnectHandler(device_type=driver, host=device["address"], **words) as cli:
+        assert ("FRRouting" if name == "rtr1" else "simulated device") in cli.send_command(look)
+        assert refusal in cli.send_command("frobnicate")
+
+
+def test_the_router_takes_a_configuration_and_keeps_it(lab: dict[str, Any]) -> None:
+    netmiko = pytest.importorskip("netmiko", reason="drives network devices: pip install netmiko")
+    device = next(each for each in lab["network"]["devices"] if each["name"] == "rtr1")
+    words = {"username": device["user"], "use_keys": True, "key_file": device["key_file"]}
+    with netmiko.ConnectHandler(device_type="cisco_ios", host=device["address"], **words) as cli:
+        assert "%" in cli.send_config_set(["frobnicate"])
+        assert "[OK]" in cli.save_config()
 
 
 def test_host_keys_differ(lab: dict[str, Any]) -> None:
