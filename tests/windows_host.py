@@ -92,7 +92,9 @@ class Machine:
         }
 
     def install(self, installer: Installer) -> None:
-        """Do what an installer does."""
+        """Do what an installer does; a newer version of a product takes the older one's place."""
+        older = [key for key, each in self.products.items() if each.name == installer.name]
+        self.products = {key: each for key, each in self.products.items() if key not in older}
         self.products[installer.id] = installer
         self.services |= {name: Service() for name in installer.services}
         for path in installer.files:

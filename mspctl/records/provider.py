@@ -225,6 +225,7 @@ class WindowsInstaller(Record, frozen=True, kw_only=True):
     ]
     path: str = ""  # where the program goes, of a zip or a file
     member: str = ""  # what the program is called in the zip
+    version: str = ""  # that the address brings; none: --upgrade has no say in it
     url: str
     secret: bool = False  # the address, or an argument, enrols whoever has it
     sha256: str = ""  # none: the certificate of whoever sends it has to do

@@ -186,6 +186,29 @@ def _goes(
     }
 
 
+def offer(
+    platform: Mapping[str, Any], seen: Mapping[str, Any], receipt: Mapping[str, Any], release: str
+) -> list[dict[str, Any]]:
+    """Return which version would take the place of which, as one step or none.
+
+    A program that needs no installing is kept when another comes, and so has a way back; what an installer
+    brings has none. Of such a program nobody but the role's receipt knows the version.
+    """
+    installer = platform.get("installer") or {}
+    wanted = str(installer.get("version") or "")
+    is_kept = installer.get("kind") in ("zip", "file")
+    name = str(installer.get("path") or installer.get("product") or installer.get("product_id")).split("\\")[
+        -1
+    ]
+    now = str(receipt.get("version", "") if is_kept else next(iter(seen["versions"].values()), ""))
+    step = {"name": name, "before": now or "unknown", "is_kept": is_kept}
+    if release == "previous":
+        before = receipt.get("before")
+        return [{**step, "after": str(before)}] if before and is_kept else []
+    is_there = now == wanted or now.startswith(f"{wanted}.")
+    return [] if not wanted or is_there else [{**step, "after": wanted}]
+
+
 def values(declared: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return each value of the registry by itself, given the entries of a record."""
     return [
@@ -289,6 +312,7 @@ class FilterModule:
             "managed_agent_windows_other_signs": other_signs,
             "managed_agent_windows_question": question,
             "managed_agent_windows_look": look,
+            "managed_agent_windows_offer": offer,
             "managed_agent_windows_removals": removals,
             "managed_agent_windows_values": values,
             "managed_agent_windows_before": before,
