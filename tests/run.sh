@@ -18,7 +18,7 @@ lab_track() {
 }
 
 own_track() {
-  suite unit .venv/bin/pytest -m "not lab and not wheel and not crowd" -n 2 --durations=15 --cov --cov-report=term:skip-covered tests
+  suite unit .venv/bin/pytest -m "not lab and not wheel and not crowd" -n 2 --durations=15 tests
   suite wheel .venv/bin/pytest -m wheel tests
   suite molecule tests/molecule.sh
 }
