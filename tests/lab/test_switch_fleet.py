@@ -1,6 +1,9 @@
 """A fleet of simulated devices is served and told of; its platforms hold enough that must never be told."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from tests.lab.switches.fleet import fleet
 from tests.lab.switches.platforms import PLATFORMS, make
+from tests.workspace import ROOT
 
 SHOWS = {
     "ios": "show version",
@@ -66,3 +70,17 @@ def test_secrets_are_planted_and_names_are_its_own(platform: str) -> None:
 def test_there_is_no_device_of_an_unknown_platform() -> None:
     with pytest.raises(ValueError, match="there are: ios"):
         make("junos")
+
+
+def test_a_fleet_that_is_told_to_end_leaves_nobody_listening(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.lab.switches", "--platform", "ios", "--first", "127.3.0.240"]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout and "listen" in served.stdout.readline()
+        served.terminate()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as asked:
+            if asked.connect_ex(("127.3.0.240", 2222)):
+                return
+        time.sleep(0.1)
+    raise AssertionError("still served")

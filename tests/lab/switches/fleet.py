@@ -60,6 +60,7 @@ def places(plan: Plan) -> list[Place]:
 
 def serve(plan: Plan, file: Path | None) -> None:
     """Serve a fleet until this process is told to end; write what is known of it once all listen."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # not without the children
     shares = [places(plan)[start :: plan.processes] for start in range(plan.processes)]
     children, told = [], []
     for share in shares:
