@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,11 @@ class Values:
     def settings(self) -> dict[str, dict[str, Any]]:
         """The settings of each agent."""
         return {
-            "monitoring": {"server": "127.0.0.1", "psk_identity": "bench"},
+            "monitoring": {
+                "server": "127.0.0.1",
+                "psk_identity": "bench",
+                "host_metadata": "mspctl acme linux",
+            },
             "backup": {"server": "backup.example.net"},
         }
 
@@ -150,7 +155,7 @@ class Values:
         defaults = {name: each["default"] for name, each in declared.items() if "default" in each}
         settings = {**defaults, **self.settings[agent]}
         if agent == "monitoring":
-            settings |= {"host_name": "acme.{{ inventory_hostname }}", "host_metadata": "mspctl acme linux"}
+            settings["host_name"] = "acme.{{ inventory_hostname }}"
         return {"settings": settings, "secrets": self.secrets[agent]}
 
 
@@ -196,9 +201,10 @@ def ansible(root: Path, hosts: Fleet, values: Values) -> Way:
     shutil.copytree(AGENTS, folder)
     for agent in values.settings:
         templates = folder / "roles" / agent / "templates"
-        templates.mkdir()
         for entry in platform(agent)["files"]:
-            (templates / f"{Path(entry['path']).name}.j2").write_text(entry["content"])
+            template = templates / f"{entry['path'].lstrip('/')}.j2"
+            template.parent.mkdir(parents=True, exist_ok=True)
+            template.write_text(entry["content"])
     (folder / "known_hosts").write_text(_pins(hosts))
     shared = {
         "ansible_user": fleet.USER,
@@ -300,12 +306,18 @@ def measured(count: int, runs: int, pyinfra_program: str | None) -> dict[str, li
                 _expect(statuses(client) == {HostStatus.PROVED}, "not every host was proved unchanged")
                 taken[f"{name} full"] = [spent(way, "--full") for _ in range(runs)]
                 _expect(statuses(client) == {HostStatus.OK}, "a full run changed something")
-            _expect(state(hosts) == states[0], f"{name}: the hosts did not come out as ours")
+            _expect_alike(name, state(hosts), states[0])
     return taken
 
 
 def _hosts(count: int) -> contextlib.AbstractContextManager[Fleet]:
     return fleet.running(PREFIX, count, NETWORK)
+
+
+def _expect_alike(way: str, found: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    for host, theirs in found.items():
+        differ = "\n".join(unified_diff(ours[host].splitlines(), theirs.splitlines(), "mspctl", way, n=0))
+        _expect(not differ, f"{host} did not come out alike:\n{differ}")
 
 
 def _expect(is_so: bool, otherwise: str) -> None:
