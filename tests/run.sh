@@ -7,13 +7,14 @@ logs=build/test
 mkdir -p "$logs"
 
 suite() { # name, command…: runs one suite, tells when it ends
-  local name=$1 began=$SECONDS; shift
-  if "$@" >"$logs/$name.log" 2>&1; then local word=passed; else local word=FAILED; fi
+  local name=$1 began=$SECONDS word=passed; shift
+  "$@" >"$logs/$name.log" 2>&1 || word=FAILED
   echo "$name: $word after $((SECONDS - began)) s" | tee "$logs/$name.verdict"
+  [ $word = passed ]
 }
 
 lab_track() {
-  suite lab .venv/bin/pytest -m lab --durations=15 tests
+  suite images .venv/bin/python -m tests.lab prepare && suite lab .venv/bin/pytest -m lab --durations=15 tests
   suite molecule-beside tests/molecule.sh
 }
 
@@ -33,8 +34,8 @@ if ! dpkg -s "${peers[@]}" >/dev/null 2>&1; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${peers[@]}" >/dev/null
   [ -z "$quiet" ] || rm "$quiet"
 fi
-if ! .venv/bin/python -m tests.lab prepare; then
-  echo "lab: cannot be prepared here" >&2
+if ! .venv/bin/python -m tests.lab packages; then
+  echo "lab: cannot be built here" >&2
   exit 1
 fi
 rm -rf "$logs"/*.verdict "$logs/claims"
@@ -44,7 +45,7 @@ lab_track & own_track & wait
 podman network rm mspctl-molecule >/dev/null 2>&1
 
 failed=0
-for name in unit wheel molecule molecule-beside lab; do
+for name in unit wheel images molecule molecule-beside lab; do
   echo "──── $name"
   if grep -q passed "$logs/$name.verdict" 2>/dev/null; then
     tail -n 20 "$logs/$name.log"

@@ -45,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a lab with N workstations in the annexe, {MOST_IN_ANNEXE} at most",
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("prepare", help="install what the machine lacks and build the images")
+    commands.add_parser("packages", help="install what the machine lacks")
+    commands.add_parser("prepare", help="the same, and build the images")
     commands.add_parser("up", help="bring the lab up, or repair it; writes build/lab/lab.json")
     commands.add_parser("down", help="remove containers, networks, routes and rules; keep images")
     commands.add_parser("purge", help="down, and remove images and credentials")
@@ -78,6 +79,8 @@ def _run(options: argparse.Namespace, description: Description) -> int:
         os.execvp(argv[0], argv)  # noqa: S606 - the command takes over this terminal
     with _only_one():
         match options.command:
+            case "packages":
+                machine.install_packages()
             case "prepare":
                 lifecycle.prepare(description)
             case "up":
