@@ -9,7 +9,7 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-unit coverage test-wheel test-molecule test-lab test-crowd check role-docs bench lab lab-down lab-purge lock clean
+.PHONY: help setup demo test test-unit coverage test-wheel test-molecule test-lab test-crowd check check-python check-ansible role-docs bench lab lab-down lab-purge lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,11 +43,15 @@ test-lab: setup ## the main job on the lab client
 test-crowd: setup ## the main job on sixty hosts: half an hour, and no part of `make test`
 	@$(BIN)/pytest -m crowd -s tests
 
-check: setup ## lint, types, architecture, Ansible's production profile
+check: check-python check-ansible ## lint, types, architecture, Ansible's production profile; with -j2 side by side
+
+check-python: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --config .config/importlinter.ini
+
+check-ansible: setup
 	@ANSIBLE_COLLECTIONS_PATH=$$($(BIN)/python -c 'from tests.windows_collection import install; print(install())') \
 	  $(BIN)/ansible-lint -c .config/ansible-lint.yml
 	@$(BIN)/yamllint -c .config/yamllint.yml .
